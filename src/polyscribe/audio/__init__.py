@@ -1,0 +1,1 @@
+"""Bytes become samples: probe, decode, channels, speech. Knows no recogniser and no job."""

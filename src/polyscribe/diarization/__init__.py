@@ -1,0 +1,1 @@
+"""Who spoke: implementations of the port `Diarizer`."""

@@ -1,0 +1,1 @@
+"""Recognisers, one folder each, found by looking into this package."""

@@ -1,0 +1,1 @@
+"""A recording becomes a transcript: sound in, values out. Knows neither storage nor network."""
