@@ -32,11 +32,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Audio that an account keeps with us. `blob_key` finds its bytes; `wire` belongs to the API it came by."""
+    """Audio that an account keeps with us. `wire` belongs to the API it came by.
+
+    `blob_key` finds its bytes; it is None while they still lie at `remote_url`, on the account's own upstream.
+    """
 
     id: UUID
     account_id: UUID
-    blob_key: str
+    blob_key: str | None
     media_type: str
     size_bytes: int
     sha256: str
@@ -45,5 +48,6 @@ class Recording:
     started_at: datetime
     created_at: datetime
     call_id: UUID | None = None
+    remote_url: str | None = None
     deleted_at: datetime | None = None
     wire: Mapping[str, Any] = field(default_factory=dict)
