@@ -166,8 +166,6 @@ def remember(
     tx: sa.Connection, account_id: UUID, api: str, key: str, subject_id: UUID, request_sha256: str, at: datetime
 ) -> None:
     """Raises sqlalchemy's IntegrityError when somebody else remembered that key in the meantime."""
-    own = (idempotency.c.account_id == account_id) & (idempotency.c.api == api) & (idempotency.c.key == key)
-    tx.execute(idempotency.delete().where(own, idempotency.c.created_at < at))
     tx.execute(
         idempotency.insert().values(
             account_id=account_id,
@@ -178,6 +176,12 @@ def remember(
             created_at=at,
         )
     )
+
+
+def forget(tx: sa.Connection, account_id: UUID, api: str, key: str, before: datetime) -> None:
+    """Let go of an idempotency key that was remembered before an instant."""
+    own = (idempotency.c.account_id == account_id) & (idempotency.c.api == api) & (idempotency.c.key == key)
+    tx.execute(idempotency.delete().where(own, idempotency.c.created_at < before))
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
