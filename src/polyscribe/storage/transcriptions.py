@@ -110,6 +110,19 @@ def finished_before(tx: sa.Connection, at: datetime, limit: int) -> list[Transcr
     return [_read(row) for row in tx.execute(query.order_by(TABLE.c.updated_at).limit(limit))]
 
 
+def with_media_before(tx: sa.Connection, at: datetime, limit: int) -> list[tuple[Transcription, str]]:
+    """Those in a final state, last touched before `at`, whose media is still stored; and where it is."""
+    final = (Status.DONE, Status.FAILED, Status.CANCELED)
+    query = (
+        sa.select(TABLE, work.c.blob_key.label("media_key"))
+        .join(work, work.c.transcription_id == TABLE.c.id)
+        .where(TABLE.c.status.in_(final), TABLE.c.updated_at < at, work.c.blob_key.is_not(None))
+        .order_by(TABLE.c.updated_at)
+        .limit(limit)
+    )
+    return [(_read(row), row.media_key) for row in tx.execute(query)]
+
+
 def work_of(tx: sa.Connection, transcription_id: UUID) -> Work:
     """Raises sqlalchemy's NoResultFound for an unknown transcription."""
     row = tx.execute(sa.select(work).where(work.c.transcription_id == transcription_id)).one()
@@ -200,8 +213,7 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
 
 
 def _read(row: sa.Row[Any]) -> Transcription:
-    values = dict(row._mapping)
-    del values["language"]
+    values = {name: value for name, value in row._mapping.items() if name not in {"language", "media_key"}}
     values["status"] = Status(row.status)
     values["wanted"] = Wanted(**{**row.wanted, "channels": ChannelMode(row.wanted["channels"])})
     values["participants"] = tuple(Participant(**participant) for participant in row.participants)
