@@ -18,6 +18,28 @@ def test_the_networks_of_the_installed_wheel_are_ort_flatbuffers() -> None:
     assert [blob[4:8] for blob in found] == [b"ORTM"] * 3
 
 
+def test_the_speaker_space_of_the_installed_wheel_is_found_whole() -> None:
+    found = models.speaker_space()
+
+    assert {name: len(part) for name, part in found.items()} == {
+        "mean1": 256 * 8,
+        "mean2": 128 * 4,
+        "lda": 256 * 128 * 4,
+        "mu": 128 * 8,
+        "tr": 128 * 128 * 8,
+        "psi": 128 * 8,
+    }
+
+
+def test_a_library_without_the_speaker_space_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "libmoonshine.so").write_bytes(bytes(1000))
+
+    with pytest.raises(EngineFailed, match="does not hold the speaker space") as caught:
+        models.speaker_space(tmp_path)
+
+    assert caught.value.fault is EngineFault.NOT_INSTALLED
+
+
 @pytest.mark.parametrize("name", sorted(models.ASSETS))
 def test_every_asset_of_the_installed_wheel_is_found(name: str) -> None:
     path = models.asset(name)

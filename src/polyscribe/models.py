@@ -33,16 +33,34 @@ ASSETS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class _Blob:
-    """A network inside the wheel's shared library: an ORT flatbuffer, the same bytes on every platform."""
+    """Bytes inside the wheel's shared library, the same on every platform; `mark` stands `mark_at` bytes inside.
+
+    A network is an ORT flatbuffer, which carries its mark four bytes after its start and does not say how long it is.
+    """
 
     name: str
     size_bytes: int
     sha256: str
+    mark: bytes = b"ORTM"
+    mark_at: int = 4
 
 
-_VAD = _Blob("Silero VAD", 2_421_272, "a620103ef77fbdae23c7798b9271506a48a883997e55f851d2884551e0947437")
-_SEGMENTATION = _Blob("segmentation", 1_594_080, "9715e3996ef181252aa1cc0c9398060f42b2c984c2fb65e3604262555e2efb1a")
-_EMBEDDING = _Blob("embedding", 6_975_920, "6e4af7d49562e6e7042672e444d6394935cb2c23c3a7dd4919da45922b91735b")
+_VAD = _Blob("Silero VAD network", 2_421_272, "a620103ef77fbdae23c7798b9271506a48a883997e55f851d2884551e0947437")
+_SEGMENTATION = _Blob(
+    "segmentation network", 1_594_080, "9715e3996ef181252aa1cc0c9398060f42b2c984c2fb65e3604262555e2efb1a"
+)
+_EMBEDDING = _Blob("embedding network", 6_975_920, "6e4af7d49562e6e7042672e444d6394935cb2c23c3a7dd4919da45922b91735b")
+_SPEAKER_SPACE = {
+    name: _Blob(f"speaker space ({name})", size_bytes, sha256, bytes.fromhex(mark), 0)
+    for name, size_bytes, sha256, mark in (
+        ("mean1", 2_048, "4ff32f244658ff69c12b11c19e0f95e4ef8d33f22781f0e2821c4ac986941487", "b471c45a7c0ac0bf"),
+        ("mean2", 512, "48cc169ece06780fdc298a3e901f298f35e867bf20a477ccdd96aae4e87a9a02", "606a193f7ce8683f"),
+        ("lda", 131_072, "2cabb824db82e3276ff7b782cf17951086f6633436e03ad5b4c4e6c2b5479375", "05b88ebfb26c993f"),
+        ("mu", 1_024, "d67b1d54babdfd8c2547b9e5ba96abb30079b5bcc6b4aaa5985e77571537c798", "ee503e8319a3a33f"),
+        ("tr", 131_072, "f7acd9020ace3908b7ba37c04091fe0555fff4ed0678647866ce2c67208b76f6", "2d789e32b630fabf"),
+        ("psi", 1_024, "72c17389945e40565bd3e07cf529dad328e4f28649b5c286dee92348f623b76b", "3bb8fdefe3e13940"),
+    )
+}
 
 
 def vad_model(package: Path | None = None) -> bytes:
@@ -70,6 +88,19 @@ def embedding_model(package: Path | None = None) -> bytes:
         EngineFailed: NOT_INSTALLED, the wheel is absent or another version.
     """
     return _blob(_EMBEDDING, package or _installed())
+
+
+def speaker_space(package: Path | None = None) -> dict[str, bytes]:
+    """The projection and PLDA of community-1 (CC-BY-4.0), little-endian arrays in row order.
+
+    `mean1` (256) float64, `mean2` (128) float32, `lda` (256, 128) float32; `mu` (128), `tr` (128, 128) and
+    `psi` (128) float64.
+
+    Raises:
+        EngineFailed: NOT_INSTALLED, the wheel is absent or another version.
+    """
+    folder = package or _installed()
+    return {name: _blob(wanted, folder) for name, wanted in _SPEAKER_SPACE.items()}
 
 
 @cache
@@ -103,14 +134,14 @@ def _blob(wanted: _Blob, package: Path) -> bytes:
     if library is None:
         raise _missing("its shared library is not there")
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        # An ORT flatbuffer carries its mark four bytes after its start and does not say how long it is.
-        mark = content.find(b"ORTM")
-        while mark >= 4:
-            blob = content[mark - 4 : mark - 4 + wanted.size_bytes]
+        mark = content.find(wanted.mark)
+        while mark >= 0:
+            start = mark - wanted.mark_at
+            blob = content[max(0, start) : start + wanted.size_bytes]
             if hashlib.sha256(blob).hexdigest() == wanted.sha256:
                 return blob
-            mark = content.find(b"ORTM", mark + 4)
-    raise _missing(f"its shared library does not hold the {wanted.name} network of that version")
+            mark = content.find(wanted.mark, mark + 1)
+    raise _missing(f"its shared library does not hold the {wanted.name} of that version")
 
 
 def _missing(why: str) -> EngineFailed:
