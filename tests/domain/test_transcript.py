@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from polyscribe.domain.transcript import Fate, Segment, Stretch, Transcript, Wor
 
 
 def whole(cuts: list[int], channel: int = 0) -> list[Stretch]:
-    return [Stretch(channel, start, end, Fate.NO_SPEECH) for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [Stretch(channel, start, end, Fate.NO_SPEECH) for start, end in pairwise(cuts)]
 
 
 CUTS = st.lists(st.integers(1, 10_000), min_size=1, max_size=20, unique=True).map(lambda cuts: [0, *sorted(cuts)])
