@@ -96,12 +96,16 @@ RETRYABLE_FETCH_FAULTS = frozenset({FetchFault.UNAVAILABLE, FetchFault.TIMED_OUT
 
 
 class FetchFailed(Failed):
-    """The media address did not give us the media. `status` is the HTTP status, where there was one."""
+    """The media address did not give us the media. `status` is the HTTP status, where there was one.
 
-    def __init__(self, fault: FetchFault, message: str, status: int | None = None) -> None:
+    `wait_s` is how long the server asked us to stay away, where it did.
+    """
+
+    def __init__(self, fault: FetchFault, message: str, status: int | None = None, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.fault = fault
         self.status = status
+        self.wait_s = wait_s
         self.retryable = fault in RETRYABLE_FETCH_FAULTS
 
 
