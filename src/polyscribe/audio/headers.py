@@ -1,0 +1,72 @@
+"""Reads the first bytes of a file for what the decoder does not say: is it text, and how much sound was promised.
+
+Pure functions over bytes. Nothing here decides how long the sound is; only decoding does.
+"""
+
+from __future__ import annotations
+
+import struct
+
+HEAD_BYTES = 1 << 16
+OPEN_ENDED = 0x7FFF_0000
+"""Data sizes from here on are what writers leave that could not seek back; they promise nothing."""
+
+MAGICS = (
+    b"RIFF",
+    b"RF64",
+    b"RIFX",
+    b"riff",
+    b"FORM",
+    b"fLaC",
+    b"OggS",
+    b"ID3",
+    b"caff",
+    b".snd",
+    b"wvpk",
+    b"#!AMR",
+    b"FLV",
+    b"NIST_1A",
+    b"\x1a\x45\xdf\xa3",
+    b"\x30\x26\xb2\x75",
+)
+
+
+def is_audio(head: bytes) -> bool:
+    """Whether a file that cannot be decoded says that it is sound or film: then it is broken, not something else."""
+    return head.startswith(MAGICS) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"styp"}
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the first kilobyte reads as text (a web page, a playlist, an error message)."""
+    try:
+        first = head[:1024].decode()
+    except UnicodeDecodeError as error:
+        if error.start < 1021:
+            return False
+        # The cut has gone through a character of up to four bytes.
+        first = head[: error.start].decode()
+    return all(character.isprintable() or character in "\ufeff\t\r\n\f" for character in first)
+
+
+def counts_frames(head: bytes) -> bool:
+    """Whether an MP3 begins with a Xing, Info or VBRI frame, which counts its frames; else its length is a guess."""
+    start = 0
+    if head[:3] == b"ID3" and len(head) >= 10:
+        # ID3v2.4 §3.1: four bytes of seven bits each, without the ten bytes of the header itself.
+        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    first = head[start : start + 4096]
+    return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def missing_bytes(head: bytes, size: int) -> int:
+    """How many bytes of samples a RIFF header promises beyond a file of `size` bytes; 0 when it does not say."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return 0
+    at = 12
+    while at + 8 <= len(head):
+        name, length = struct.unpack_from("<4sI", head, at)
+        at += 8
+        if name == b"data":
+            return max(0, at + length - size) if length < OPEN_ENDED else 0
+        at += length + length % 2
+    return 0

@@ -1,0 +1,320 @@
+"""What happens inside the sandbox: FFmpeg, through PyAV, turns one open file into blocks of 16 kHz samples.
+
+Runs only in a confined child and reports by messages; judges nothing that a caller could decide: formats, lengths and
+rates are its words, not its rules. PyAV is never imported by the service itself. `av.subtitles.stream` is imported
+because PyAV would do it when it opens a file, where nothing can be imported any more.
+
+Messages: `S` source (JSON), `B` block (interleaved signed 16-bit samples), `E` end (JSON), `F` failed (JSON).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+import av
+import av.error
+import av.subtitles.stream
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+
+from polyscribe.audio import headers
+from polyscribe.audio.nursery import tell
+from polyscribe.audio.timeline import place
+from polyscribe.domain.errors import SourceFault
+
+RATE_HZ = 16_000
+BLOCK_BYTES = 1 << 17
+READ_BYTES = 1 << 17
+MOST_CHANNELS = 2
+MOST_RATE_HZ = 192_000
+MOST_ERRORS = 5_000
+MOST_ERRORS_AT_START = 500
+MOST_LOST = 1_000
+
+# Demuxers that read one file and open no other; hls, concat, dash, data, image and subtitle formats stay out.
+CONTAINERS = (
+    "wav,w64,aiff,au,caf,mp3,flac,ogg,matroska,webm,mov,aac,ac3,eac3,amr,amrnb,amrwb,gsm,asf,flv,mpegts,wv,nistsphere"
+)
+# Also keeps video decoders away from files with pictures.
+DECODERS = ",".join(
+    sorted(
+        {name for name in av.codecs_available if name.startswith(("pcm_", "adpcm_"))}
+        | {"g722", "g723_1", "g726", "g726le", "g729", "gsm", "gsm_ms", "ilbc"}
+        | {"mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "flac", "alac", "wavpack"}
+        | {"vorbis", "libvorbis", "opus", "libopus", "speex", "libspeex"}
+        | {"aac", "aac_fixed", "aac_latm", "ac3", "ac3_fixed", "eac3"}
+        | {"amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"}
+        | {"wmav1", "wmav2", "wmapro", "wmavoice"}
+    )
+)
+OPTIONS = {
+    "format_whitelist": CONTAINERS,
+    "codec_whitelist": DECODERS,
+    "protocol_whitelist": "none",
+    "max_size": "65536",
+}
+
+# Containers whose time stamps are a clock of their own: a hole in them is silence that nobody sent.
+CLOCKED = frozenset({"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "asf", "flv", "mpegts", "amr", "amrnb", "amrwb"})
+# Containers without a length of their own; FFmpeg guesses it from bit rate and size.
+GUESSED = frozenset({"aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "gsm"})
+COMFORT_NOISE_BYTES = 7
+
+
+class Failed(Exception):
+    """The file is not what we can decode; `fault` is a SourceFault."""
+
+    def __init__(self, fault: SourceFault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.message = message
+
+
+class _Tape:
+    """The open file as PyAV wants it. It has no name, because FFmpeg takes hints from names."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+
+class _Speaker:
+    """Resamples frames and writes them in blocks, counting."""
+
+    def __init__(self, out: int, channels: int) -> None:
+        self._out = out
+        self._channels = channels
+        self._resampler: AudioResampler | None = None
+        self._shape: tuple[str, str, int] | None = None
+        self._block = bytearray()
+        self.frames = 0
+
+    def say(self, frame: AudioFrame) -> None:
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if shape != self._shape:
+            self._drain()
+            self._resampler = _resampler(frame, self._channels)
+            self._shape = shape
+        if self._resampler is not None:
+            for resampled in self._resampler.resample(frame):
+                self._add(resampled)
+
+    def pause(self, until_s: float) -> tuple[int, int]:
+        """Silence after all that was said, up to a place in the whole sound; its first frame and the next after it.
+
+        The place is absolute so that the rounding of many pauses does not add up.
+        """
+        self._drain()
+        start = self.frames
+        left = round(until_s * RATE_HZ) - start
+        while left > 0:
+            count = min(left, RATE_HZ)
+            self._put(bytes(count * 2 * self._channels))
+            left -= count
+        return start, self.frames
+
+    def finish(self) -> None:
+        self._drain()
+        if self._block:
+            tell(self._out, b"B", self._block)
+
+    def _drain(self) -> None:
+        if self._resampler is not None:
+            for resampled in self._resampler.resample(None):
+                self._add(resampled)
+        self._resampler = self._shape = None
+
+    def _add(self, frame: AudioFrame) -> None:
+        self._put(memoryview(frame.planes[0])[: frame.samples * 2 * self._channels])
+
+    def _put(self, samples: bytes | memoryview) -> None:
+        self._block += samples
+        self.frames += len(samples) // (2 * self._channels)
+        if len(self._block) >= BLOCK_BYTES:
+            tell(self._out, b"B", self._block)
+            self._block = bytearray()
+
+
+def _resampler(frame: AudioFrame, channels: int) -> AudioResampler:
+    """From the frame's shape to ours. As long as their number fits, channels are passed on unmixed."""
+    count = len(frame.layout.channels)
+    if not 0 < count <= MOST_CHANNELS:
+        raise Failed(SourceFault.TOO_MANY_CHANNELS, f"The sound has {count} channels; one or two can be transcribed.")
+    if not 0 < frame.sample_rate <= MOST_RATE_HZ:
+        raise Failed(SourceFault.RATE_TOO_HIGH, f"The sample rate of {frame.sample_rate} Hz is above {MOST_RATE_HZ}.")
+    layout = frame.layout if count == channels else ("mono" if channels == 1 else "stereo")
+    return AudioResampler(format="s16", layout=layout, rate=RATE_HZ)
+
+
+class _Track:
+    """The audio track of a container as frames with their times; counts what could not be decoded."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self._stream = container.streams.audio[0]
+        self._stream.codec_context.thread_count = 1
+        self._origin_s = max(container.start_time or 0, 0) / av.time_base
+        self.is_clocked = container.format.name in CLOCKED
+        self.errors = 0
+        self.broken = False
+
+    def frames(self) -> Iterator[tuple[AudioFrame | None, float | None, float]]:
+        """Frames with start and length in seconds; None stands for the end of a last packet that gave no sound."""
+        decoded, silent_until = 0, None
+        for packet in self._packets():
+            try:
+                frames = self._stream.decode(packet)
+            except av.error.EOFError:
+                continue
+            except av.error.FFmpegError as error:
+                self._count(packet, error, decoded)
+                if packet.pts is not None and packet.duration:
+                    silent_until = float((packet.pts + packet.duration) * packet.time_base) - self._origin_s
+                continue
+            for frame in frames:
+                decoded, silent_until = decoded + 1, None
+                yield frame, self._start_s(frame), frame.samples / frame.sample_rate
+        if decoded and silent_until is not None:
+            yield None, silent_until, 0.0
+
+    def _start_s(self, frame: AudioFrame) -> float | None:
+        if frame.pts is None or frame.time_base is None:
+            return None
+        return float(frame.pts * frame.time_base) - self._origin_s
+
+    def _packets(self) -> Iterator[Packet[AudioStream]]:
+        """All packets of the track. A container that breaks off ends it; what came before is kept."""
+        try:
+            yield from self._container.demux(self._stream)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self.broken = True
+
+    def _count(self, packet: Packet[AudioStream], error: av.error.FFmpegError, decoded: int) -> None:
+        if isinstance(error, MemoryError):
+            raise error
+        if self._stream.codec_context.name.startswith("amr") and packet.size <= COMFORT_NOISE_BYTES:
+            # FFmpeg makes no comfort noise: those packets are silence, not damage.
+            return
+        self.errors += 1
+        if self.errors > (MOST_ERRORS if decoded else MOST_ERRORS_AT_START):
+            raise Failed(SourceFault.CORRUPT, "The sound cannot be decoded.")
+
+    def describe(self, first: AudioFrame, head: bytes, size: int) -> dict[str, Any]:
+        """Container, codec and what the header says; rate and channels as the first frame has them."""
+        return {
+            "container": self._container.format.name,
+            "codec": self._stream.codec_context.codec.canonical_name,
+            "rate_hz": first.sample_rate,
+            "channels": len(first.layout.channels),
+            "claimed_ms": self._claimed_ms(head, size),
+        }
+
+    def _claimed_ms(self, head: bytes, size: int) -> int | None:
+        """The length that the header gives; None when it gives none and FFmpeg has guessed from the bit rate."""
+        name, stream = self._container.format.name, self._stream
+        if name in GUESSED or (name == "mp3" and not headers.counts_frames(head)):
+            return None
+        if stream.duration is not None and stream.time_base is not None:
+            claimed_s = float(stream.duration * stream.time_base)
+        elif self._container.duration is not None and len(self._container.streams) == 1:
+            claimed_s = self._container.duration / av.time_base
+        else:
+            return None
+        # FFmpeg has already cut a RIFF header's promise to the size of the file.
+        missing = headers.missing_bytes(head, size)
+        if missing and stream.codec_context.bit_rate:
+            claimed_s += missing * 8 / stream.codec_context.bit_rate
+        return round(claimed_s * 1000) if 0 < claimed_s < 1e9 else None
+
+
+def _open(source: int, head: bytes) -> InputContainer:
+    try:
+        return av.open(
+            _Tape(source),
+            "r",
+            options=OPTIONS,
+            metadata_errors="replace",
+            buffer_size=READ_BYTES,
+            io_open=_refuse,
+        )
+    except av.error.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        if headers.is_audio(head):
+            raise Failed(SourceFault.CORRUPT, "The file is damaged and cannot be decoded.") from error
+        what = "text" if headers.is_text(head) else "not sound in a format that can be read"
+        raise Failed(SourceFault.NOT_AUDIO, f"The file is {what}.") from error
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    """No container has reason to open a second file."""
+    raise PermissionError
+
+
+def decode(source: int, out: int, request: dict[str, Any]) -> None:
+    """Tell what the file is, and unless the request says `probe`, all of its sound and what was missing in it."""
+    try:
+        _decode(source, out, only_probe=bool(request.get("probe")))
+    except Failed as failure:
+        tell(out, b"F", json.dumps({"fault": failure.fault.value, "message": failure.message}).encode())
+
+
+def _decode(source: int, out: int, *, only_probe: bool) -> None:
+    size = os.lseek(source, 0, os.SEEK_END)
+    head = os.pread(source, headers.HEAD_BYTES, 0)
+    os.lseek(source, 0, os.SEEK_SET)
+    container = _open(source, head)
+    if not container.streams.audio:
+        raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
+    track = _Track(container)
+    frames = track.frames()
+    first = next(frames, None)
+    if first is None or first[0] is None:
+        if track.errors or track.broken:
+            raise Failed(SourceFault.CORRUPT, "The sound cannot be decoded.")
+        raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
+    described = track.describe(first[0], head, size)
+    tell(out, b"S", json.dumps(described).encode())
+    if only_probe:
+        return
+    speaker = _Speaker(out, described["channels"])
+    lost = _speak(speaker, track, itertools.chain([first], frames))
+    tell(out, b"E", json.dumps({"frames": speaker.frames, "lost": lost, "broken": track.broken}).encode())
+
+
+def _speak(
+    speaker: _Speaker, track: _Track, frames: Iterable[tuple[AudioFrame | None, float | None, float]]
+) -> list[tuple[int, int, str]]:
+    """Say all frames at their times; returns the stretches (frames at 16 kHz, reason) that had to be left silent."""
+    lost: list[tuple[int, int, str]] = []
+    errors = 0
+    for has_gap, start_s, frame in place(frames):
+        if has_gap:
+            start, stop = speaker.pause(start_s)
+            is_lost = track.errors > errors or (start > 0 and not track.is_clocked)
+            if is_lost and start < stop and len(lost) < MOST_LOST:
+                lost.append((start, stop, "undecodable" if track.errors > errors else "missing"))
+        errors = track.errors
+        if frame is not None:
+            speaker.say(frame)
+    speaker.finish()
+    return lost
