@@ -74,10 +74,20 @@ class Database:
             StoreFailed: the database did not answer or dropped the connection; whether a commit that was under
                 way took effect is then unknown.
         """
-        with self._turn(), _translated(), self.engine.begin() as connection:
+        with self.lent() as engine, engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextmanager
+    def lent(self) -> Iterator[sa.Engine]:
+        """The engine, for one write by code that opens its own transaction (the job engine). Same turn, same errors.
+
+        Raises:
+            StoreFailed: as `transaction`.
+        """
+        with self._turn(), _translated():
+            yield self.engine
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
