@@ -6,11 +6,13 @@ that was killed goes on where it was and repeats at most the pieces in flight.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +35,9 @@ from polyscribe.telemetry import emit
 IN_FLIGHT = 2
 """Pieces of one job that are recognised at once. A piece is at most 30 s, so a kill repeats at most 60 s."""
 
+PIECES_PER_STEP = 40
+"""After so many the job engine is told how far we are; between two steps a process that is to end lets the job go."""
+
 
 class Stopped(Exception):
     """The transcription was called off or deleted, or ended elsewhere: nothing more is to be done."""
@@ -43,12 +48,13 @@ class Room:
     """What a worker has beyond an App: recognisers, and the threads on which they run.
 
     `engine` and `diarizer` load on first use and are safe to call from any thread; the threads of `slots` bound
-    how many recognitions run at once.
+    how many recognitions run at once. Once `ending` is set no further piece is begun.
     """
 
     engine: Callable[[str], Engine]
     diarizer: Callable[[], Diarizer]
     slots: Executor
+    ending: threading.Event = field(default_factory=threading.Event)
 
 
 async def transcribe(app: App, room: Room, steps: Steps, key: str) -> None:
@@ -58,7 +64,8 @@ async def transcribe(app: App, room: Room, steps: Steps, key: str) -> None:
             return
         await steps.run("fetch", _fetch, app, key)
         await steps.run("prepare", _prepare, app, room, key)
-        await steps.run("recognise", _recognise, app, room, key)
+        while not await steps.run("recognise", _recognise, app, room, key):
+            pass
         await steps.run("diarize", _diarize, app, room, key)
         await steps.run("finish", _finish, app, key)
     except (Failed, Refused) as error:
@@ -109,48 +116,52 @@ def _prepare(app: App, room: Room, key: str) -> None:
             transcriptions.save(tx, replace(current, duration_ms=plan.duration_ms), Status.WORKING)
 
 
-def _recognise(app: App, room: Room, key: str) -> None:
+def _recognise(app: App, room: Room, key: str) -> bool:
+    """Some of the pieces that are left; whether none is left now."""
     with _unless_stopped():
         transcription = _working(app, key)
         plan = _plan(app, transcription)
         with app.database.reading() as tx:
             done = transcriptions.piece_numbers(tx, transcription.id)
+        left = [piece for piece in plan.pieces if piece.number not in done]
+        if not left:
+            return True
         engine = room.engine(choose_engine(app, transcription.wanted.engine, transcription.wanted.language))
         with media.sound(app, transcription) as sound:
-            _run_pieces(app, room, transcription, plan, done, engine, sound)
+            now = left[:PIECES_PER_STEP]
+            finished = len(done)
+            for piece, result in _results(room, now, partial(_heard, sound, plan, engine, transcription)):
+                finished += 1
+                done_ms = plan.duration_ms * finished // len(plan.pieces)
+                with app.database.transaction() as tx:
+                    if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
+                        raise Stopped
+        return finished == len(plan.pieces)
+    return True
 
 
-def _run_pieces(
-    app: App,
-    room: Room,
-    transcription: Transcription,
-    plan: Plan,
-    done: set[int],
-    engine: Engine,
-    sound: SpoolReader,
-) -> None:
-    count = len(done)
+def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transcription, piece: Piece) -> PieceResult:
+    return recognise(sound, piece, plan, engine, transcription.wanted.language)
+
+
+def _results(
+    room: Room, pieces: Sequence[Piece], heard: Callable[[Piece], PieceResult]
+) -> Iterator[tuple[Piece, PieceResult]]:
+    """Pieces and their results in order, IN_FLIGHT of them at work at once; fewer when the process is to end."""
+    waiting = deque(pieces)
     flying: deque[tuple[Piece, Future[PieceResult]]] = deque()
-    waiting = deque(piece for piece in plan.pieces if piece.number not in done)
     try:
         while waiting or flying:
-            while waiting and len(flying) < IN_FLIGHT:
+            while waiting and len(flying) < IN_FLIGHT and not room.ending.is_set():
                 piece = waiting.popleft()
-                work = room.slots.submit(recognise, sound, piece, plan, engine, transcription.wanted.language)
-                flying.append((piece, work))
+                flying.append((piece, room.slots.submit(heard, piece)))
+            if not flying:
+                return
             piece, work = flying.popleft()
-            result = work.result()
-            count += 1
-            done_ms = plan.duration_ms * count // len(plan.pieces)
-            with app.database.transaction() as tx:
-                if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
-                    raise Stopped
+            yield piece, work.result()
     finally:
-        for _, work in flying:
-            work.cancel()
-        for _, work in flying:
-            if not work.cancelled():
-                work.exception()
+        # The sound is closed after this: nobody may still be reading it.
+        wait([work for _, work in flying if not work.cancel()])
 
 
 def _diarize(app: App, room: Room, key: str) -> None:
