@@ -1,0 +1,38 @@
+"""Sound for tests, made here or taken from the sample that the package ships; and where shared material lies."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def shared(*parts: str) -> Path:
+    """A path in the shared material, which is not part of the project; the test is skipped without it."""
+    base = Path(os.environ.get("POLYSCRIBE_SHARED", ROOT.parent / "shared"))
+    path = base.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs the shared material ({'/'.join(parts)})")
+    return path
+
+
+def tone(seconds: float, rate_hz: int = 16_000, hz: float = 440.0, level: float = 0.3) -> NDArray[np.int16]:
+    """A sine; no speech in it."""
+    at = np.arange(round(seconds * rate_hz)) / rate_hz
+    return np.asarray(np.sin(2 * np.pi * hz * at) * level * 32767, dtype=np.int16)
+
+
+def write_wav(path: Path, frames: NDArray[np.int16], rate_hz: int = 16_000) -> Path:
+    """Frames of shape (n,) or (n, channels) as 16-bit PCM."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1 if frames.ndim == 1 else frames.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(np.ascontiguousarray(frames, dtype="<i2").tobytes())
+    return path
