@@ -51,7 +51,7 @@ def test_a_changed_asset_is_refused_with_what_to_install(tmp_path: Path) -> None
     (tmp_path / "assets/tiny-en").mkdir(parents=True)
     (tmp_path / "assets/tiny-en/tokenizer.bin").write_bytes(b"another version")
 
-    with pytest.raises(EngineFailed, match="Install moonshine-voice==0.0.73") as caught:
+    with pytest.raises(EngineFailed, match="Install moonshine-voice") as caught:
         models.asset("tiny-en/tokenizer.bin", tmp_path)
 
     assert caught.value.fault is EngineFault.NOT_INSTALLED

@@ -1,6 +1,6 @@
 """Where the bundled networks come from: the wheel `moonshine-voice` 0.0.73, of which only the files are used.
 
-Knows places and hashes, not how a network is run. Nothing of the wheel's Python code is imported (it opens a sound card).
+Knows places and hashes, not how a network is run. The wheel's Python code is never imported: it opens a sound card.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _SPEAKER_SPACE = {
 
 
 def vad_model(package: Path | None = None) -> bytes:
-    """Silero VAD (MIT) in ORT format: `input` (B, 64 + 512), `state` (2, B, 128), `sr` () -> `output`, `stateN`.
+    """Silero VAD (MIT), ORT format: `input` (B, 64 + 512), `state` (2, B, 128), `sr` () -> `output`, `stateN`.
 
     Raises:
         EngineFailed: NOT_INSTALLED, the wheel is absent or another version.
@@ -73,7 +73,7 @@ def vad_model(package: Path | None = None) -> bytes:
 
 
 def segmentation_model(package: Path | None = None) -> bytes:
-    """pyannote segmentation (CC-BY-4.0) in ORT format: `waveforms` (B, 1, 160000) -> `segmentation` (B, 589, 3).
+    """pyannote segmentation (CC-BY-4.0), ORT format: `waveforms` (B, 1, 160000) -> `segmentation` (B, 589, 3).
 
     Raises:
         EngineFailed: NOT_INSTALLED, the wheel is absent or another version.
@@ -82,7 +82,7 @@ def segmentation_model(package: Path | None = None) -> bytes:
 
 
 def embedding_model(package: Path | None = None) -> bytes:
-    """WeSpeaker ResNet34 (CC-BY-4.0) in ORT format: `fbank` (B, T, 80), `weights` (B, T) -> `embedding` (B, 256).
+    """WeSpeaker ResNet34 (CC-BY-4.0), ORT format: `fbank` (B, T, 80), `weights` (B, T) -> `embedding` (B, 256).
 
     Raises:
         EngineFailed: NOT_INSTALLED, the wheel is absent or another version.
@@ -105,7 +105,7 @@ def speaker_space(package: Path | None = None) -> dict[str, bytes]:
 
 @cache
 def asset(name: str, package: Path | None = None) -> Path:
-    """The checked file `name` (a key of `ASSETS`), of the installed wheel unless another `package` folder is named.
+    """The checked file `name` (a key of `ASSETS`), of the installed wheel or of another `package` folder.
 
     Raises:
         EngineFailed: NOT_INSTALLED, the wheel is absent or its file is not the one we know.

@@ -1,0 +1,63 @@
+"""Builds the lean graph once and keeps it in a folder. Knows files and processors, not what the graph computes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from polyscribe import models
+
+ENCODER = "tiny-en/encoder_model.ort"
+DECODER = "tiny-en/decoder_model_merged.ort"
+VERSION = 1
+"""Counts up with every change that makes the graph differ."""
+
+
+def graph_file(models_dir: Path) -> Path:
+    """The lean graph for this processor in `models_dir`, built when it is not there (about 2 s).
+
+    Its name holds the hash of its sources, so that other weights never meet an old graph. Two processes may build at
+    once: each writes its own file, the last one to finish stays, and both are the same.
+
+    Raises:
+        EngineFailed: NOT_INSTALLED, the weights are not there.
+    """
+    signed = has_vnni()
+    sources = hashlib.sha256("".join((models.ASSETS[ENCODER], models.ASSETS[DECODER])).encode()).hexdigest()
+    path = models_dir / f"tiny-en-{sources[:16]}-{VERSION}-{'int8' if signed else 'uint8'}.onnx"
+    if not path.is_file():
+        _write(path, _build(signed))
+    return path
+
+
+def has_vnni() -> bool:
+    """Whether 8-bit products are exact and fast with signed weights; without the instruction they can saturate."""
+    if platform.machine().lower() in {"aarch64", "arm64"}:
+        return True
+    try:
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = {flag for line in facts.splitlines() if line.startswith("flags") for flag in line.split()}
+    return not flags.isdisjoint({"avx512_vnni", "avx_vnni"})
+
+
+def _build(signed: bool) -> bytes:
+    # `onnx` is needed for building only, and costs a third of a second to import.
+    from polyscribe.engines.moonshine import graphs, weights
+
+    encoder, decoder = weights.read(models.asset(ENCODER)), weights.read(models.asset(DECODER))
+    content: bytes = graphs.recogniser(encoder, decoder, signed).SerializeToString()
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
