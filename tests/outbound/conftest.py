@@ -33,10 +33,24 @@ def resolving(**names: str | list[str]) -> Callable[..., list[tuple[Any, ...]]]:
     return resolve
 
 
+# Reading the certificates of a machine takes longer than most of these tests.
+_TLS = ssl.create_default_context()
+
+
+def door_to(
+    allowed: str,
+    resolver: Callable[..., list[tuple[Any, ...]]] | None = None,
+    limits: Limits = QUICK,
+    tls: ssl.SSLContext = _TLS,
+) -> Door:
+    """A door that may reach `allowed`, by numeric addresses if no other resolver is given."""
+    return Door(Allowed.parse(allowed), resolver or resolving(), limits, tls)
+
+
 @pytest.fixture
 def door() -> Door:
     """A door that lets us reach the stand-ins on this machine."""
-    return Door(Allowed.parse("127.0.0.0/8"), resolving(), QUICK)
+    return door_to("127.0.0.0/8")
 
 
 @pytest.fixture

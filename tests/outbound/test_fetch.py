@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from outbound.conftest import QUICK, resolving
+from outbound.conftest import QUICK, door_to, resolving
 from outbound.stand_in import Asked, Line, Script, serving
 from polyscribe import telemetry
 from polyscribe.domain.errors import FetchFailed, FetchFault, StoreFailed
@@ -136,7 +136,7 @@ def test_addresses_inside_are_refused_however_they_are_spelt(refusal: Refusal, h
 def test_a_name_that_also_leads_inwards_is_refused_altogether(refusal: Refusal) -> None:
     resolver = resolving(media_test=["93.184.215.14", "127.0.0.1"])
 
-    failed = refusal(Door(Allowed(), resolver, QUICK), "https://media.test/")
+    failed = refusal(door_to("", resolver), "https://media.test/")
 
     assert failed.fault is FetchFault.FORBIDDEN_ADDRESS
     assert "127.0.0.1" not in failed.message
@@ -151,7 +151,7 @@ def test_the_address_that_is_dialled_is_the_one_that_was_checked(into: Path) -> 
         return resolving()(resolved[-1], port)
 
     with serving(answering(200, b"right"), host="127.0.0.2") as server:
-        door = Door(Allowed.parse("127.0.0.2"), rebinding, QUICK)
+        door = door_to("127.0.0.2", rebinding)
         door.fetch(f"http://media.test:{server.port}/", into, max_bytes=9)
 
         assert into.read_bytes() == b"right"
@@ -166,7 +166,7 @@ def test_every_hop_is_resolved_and_checked_afresh(refusal: Refusal) -> None:
         return resolving()(next(answers), port)
 
     with serving(answering(302, location="/again"), host="127.0.0.2") as server:
-        failed = refusal(Door(Allowed.parse("127.0.0.2"), rebinding, QUICK), f"http://media.test:{server.port}/")
+        failed = refusal(door_to("127.0.0.2", rebinding), f"http://media.test:{server.port}/")
 
         assert failed.fault is FetchFault.FORBIDDEN_ADDRESS
         assert [asked.path for asked in server.asked] == ["/"]
@@ -174,7 +174,7 @@ def test_every_hop_is_resolved_and_checked_afresh(refusal: Refusal) -> None:
 
 def test_the_next_address_is_tried_when_one_does_not_answer(into: Path) -> None:
     with serving(answering(200, b"x"), host="127.0.0.3") as server:
-        door = Door(Allowed.parse("127.0.0.0/8"), resolving(media_test=["127.0.0.2", "127.0.0.3"]), QUICK)
+        door = door_to("127.0.0.0/8", resolving(media_test=["127.0.0.2", "127.0.0.3"]))
         door.fetch(f"http://media.test:{server.port}/", into, max_bytes=9)
 
     assert into.read_bytes() == b"x"
@@ -189,11 +189,11 @@ def test_only_a_resolver_that_cannot_be_asked_is_worth_another_try(
     def failing(host: str, port: int, **how: object) -> list[tuple[object, ...]]:
         raise socket.gaierror(getattr(socket, code), "why")
 
-    assert refusal(Door(Allowed(), failing, QUICK), "https://media.test/").fault is fault
+    assert refusal(door_to("", failing), "https://media.test/").fault is fault
 
 
 def test_a_name_without_addresses_is_unresolved(refusal: Refusal) -> None:
-    failed = refusal(Door(Allowed(), lambda *_, **__: [], QUICK), "https://media.test/")
+    failed = refusal(door_to("", lambda *_, **__: []), "https://media.test/")
 
     assert failed.fault is FetchFault.UNRESOLVED
 
@@ -206,8 +206,8 @@ def test_a_server_that_is_not_there_is_unavailable(door: Door, refusal: Refusal)
 
 
 def test_http_needs_the_callers_or_the_operators_leave(into: Path, refusal: Refusal) -> None:
-    public = Door(Allowed(), resolving(media_test="93.184.215.14"), QUICK)
-    by_name = Door(Allowed.parse("media.test"), resolving(media_test="127.0.0.1"), QUICK)
+    public = door_to("", resolving(media_test="93.184.215.14"))
+    by_name = door_to("media.test", resolving(media_test="127.0.0.1"))
 
     with serving(answering(200, b"x")) as server:
         assert refusal(public, "http://media.test/").fault is FetchFault.BAD_ADDRESS
@@ -257,7 +257,7 @@ def test_a_redirect_leads_nowhere_that_a_url_may_not(
 
 
 def test_a_redirect_to_http_needs_the_same_leave(refusal: Refusal) -> None:
-    door = Door(Allowed.parse("127.0.0.1"), resolving(media_test="93.184.215.14"), QUICK)
+    door = door_to("127.0.0.1", resolving(media_test="93.184.215.14"))
     with serving(answering(302, location="http://media.test/")) as server:
         assert refusal(door, server.url).fault is FetchFault.BAD_ADDRESS
 
@@ -500,7 +500,7 @@ def test_a_connection_that_breaks_before_the_content_is_left_to_the_caller(door:
 
 
 def test_resumes_that_creep_forward_come_to_an_end_too(refusal: Refusal) -> None:
-    door = Door(Allowed.parse("127.0.0.1"), resolving(), replace(QUICK, resumes_total=7))
+    door = door_to("127.0.0.1", limits=replace(QUICK, resumes_total=7))
     with serving(cutting(CONTENT, 1, etag='"v1"')) as server:
         failed = refusal(door, server.url)
 
@@ -523,7 +523,7 @@ def test_a_server_that_falls_silent_times_out(refusal: Refusal, said: bytes) -> 
         line.send(said)
         line.hang()
 
-    door = Door(Allowed.parse("127.0.0.1"), resolving(), replace(QUICK, quiet_s=0.1))
+    door = door_to("127.0.0.1", limits=replace(QUICK, quiet_s=0.1))
     with serving(script) as server:
         failed = refusal(door, server.url)
 
@@ -550,7 +550,7 @@ def dripping(head: bytes, drop: bytes) -> Script:
     ids=["headers", "continues", "rate", "deadline"],
 )
 def test_a_server_that_only_drips_times_out(refusal: Refusal, limits: object, head: bytes, drop: bytes) -> None:
-    door = Door(Allowed.parse("127.0.0.1"), resolving(), limits)
+    door = door_to("127.0.0.1", limits=limits)
     with serving(dripping(head, drop)) as server:
         failed = refusal(door, server.url)
 
@@ -566,10 +566,21 @@ def test_a_silence_in_the_middle_is_resumed(into: Path) -> None:
             line.answer(200, CONTENT[:9], content_length=str(len(CONTENT)), etag='"v1"')
             line.hang()
 
-    door = Door(Allowed.parse("127.0.0.1"), resolving(), replace(QUICK, quiet_s=0.2))
+    door = door_to("127.0.0.1", limits=replace(QUICK, quiet_s=0.2))
     with serving(script) as server:
         door.fetch(server.url, into, max_bytes=len(CONTENT))
 
+    assert into.read_bytes() == CONTENT
+
+
+def test_a_resume_that_is_not_answered_in_time_is_tried_again(into: Path) -> None:
+    script = resumed_with(CONTENT[:9], lambda line: line.hang())
+    door = door_to("127.0.0.1", limits=replace(QUICK, head_s=0.2, pause_s=0.01))
+
+    with serving(script) as server:
+        door.fetch(server.url, into, max_bytes=len(CONTENT))
+
+        assert len(server.asked) == 3
     assert into.read_bytes() == CONTENT
 
 

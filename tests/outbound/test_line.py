@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outbound.conftest import QUICK, Certificate, resolving
+from outbound.conftest import Certificate, door_to, resolving
 from outbound.stand_in import Asked, Line, serving
 from polyscribe.domain.errors import FetchFailed, FetchFault
 from polyscribe.outbound import Allowed, Door
@@ -42,7 +42,7 @@ def test_one_forbidden_address_forbids_the_host() -> None:
 
 def test_tls_is_checked_against_the_host_of_the_url(into: Path, certificate: Certificate) -> None:
     resolver = resolving(media_example_test="127.0.0.1")
-    door = Door(Allowed.parse("127.0.0.1"), resolver, QUICK, certificate.trusting)
+    door = door_to("127.0.0.1", resolver, tls=certificate.trusting)
 
     with serving(content, tls=certificate.server) as server:
         fetched = door.fetch(f"https://media.example.test:{server.port}/", into, max_bytes=1 << 20)
@@ -53,7 +53,7 @@ def test_tls_is_checked_against_the_host_of_the_url(into: Path, certificate: Cer
 @pytest.mark.parametrize("host", ["other.example.test", "127.0.0.1"])
 def test_a_certificate_for_another_name_is_refused(refusal: Refusal, certificate: Certificate, host: str) -> None:
     resolver = resolving(other_example_test="127.0.0.1")
-    door = Door(Allowed.parse("127.0.0.1"), resolver, QUICK, certificate.trusting)
+    door = door_to("127.0.0.1", resolver, tls=certificate.trusting)
 
     with serving(content, tls=certificate.server) as server:
         failed = refusal(door, f"https://{host}:{server.port}/")
@@ -63,7 +63,7 @@ def test_a_certificate_for_another_name_is_refused(refusal: Refusal, certificate
 
 
 def test_a_certificate_of_a_stranger_is_refused(refusal: Refusal, certificate: Certificate) -> None:
-    door = Door(Allowed.parse("127.0.0.1"), resolving(media_example_test="127.0.0.1"), QUICK)
+    door = door_to("127.0.0.1", resolving(media_example_test="127.0.0.1"))
 
     with serving(content, tls=certificate.server) as server:
         failed = refusal(door, f"https://media.example.test:{server.port}/")
@@ -90,7 +90,7 @@ def test_a_silence_under_tls_is_waited_out_in_slices(into: Path, certificate: Ce
         polls.append(None)
         return True
 
-    door = Door(Allowed.parse("127.0.0.1"), resolving(media_example_test="127.0.0.1"), QUICK, certificate.trusting)
+    door = door_to("127.0.0.1", resolving(media_example_test="127.0.0.1"), tls=certificate.trusting)
     with serving(script, tls=certificate.server) as server:
         door.fetch(f"https://media.example.test:{server.port}/", into, max_bytes=9, still_wanted=still_wanted)
 

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from outbound.conftest import QUICK, resolving
+from outbound.conftest import door_to, resolving
 from outbound.stand_in import Asked, Line, serving
 from polyscribe.domain.errors import FetchFailed, FetchFault
-from polyscribe.outbound import Allowed, Door
+from polyscribe.outbound import Door
 from polyscribe.outbound.target import basic
 from polyscribe.ports import Answer, Outbound
 
@@ -121,7 +121,7 @@ def test_a_connection_that_breaks_before_a_status_is_a_failure(door: Door) -> No
     ],
 )
 def test_webhooks_go_nowhere_that_a_fetch_may_not(url: str, fault: FetchFault) -> None:
-    door = Door(Allowed(), resolving(media_test="10.0.0.1", public_test="93.184.215.14"), QUICK)
+    door = door_to("", resolving(media_test="10.0.0.1", public_test="93.184.215.14"))
 
     with pytest.raises(FetchFailed) as caught:
         door.send("POST", url, headers={}, body=b"x")

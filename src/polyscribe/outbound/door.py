@@ -21,6 +21,13 @@ from polyscribe.outbound.target import parse
 from polyscribe.ports import Answer, Fetched
 
 
+def _within(timeout_s: float) -> Limits:
+    """One time for everything: a receiver may use it up in silence."""
+    return Limits(
+        connect_s=timeout_s, quiet_s=timeout_s, head_s=timeout_s, total_s=timeout_s, slow_bytes_per_s=0, redirects=0
+    )
+
+
 class Door:
     """Opens addresses that customers gave us. Thread-safe: calls share nothing that a call changes."""
 
@@ -85,7 +92,7 @@ class Door:
         """
         began = time.monotonic()
         try:
-            patience = Patience(self._limits, total_s=timeout_s)
+            patience = Patience(_within(timeout_s))
             answer = send(self._line, method, parse(url), headers, body, patience, allow_http=allow_http)
         except FetchFailed as failed:
             telemetry.emit("outbound.send_failed", fault=failed.fault, took_s=time.monotonic() - began)

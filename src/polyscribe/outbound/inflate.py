@@ -40,8 +40,5 @@ def inflated(pieces: Iterable[bytes], coding: str, max_bytes: int) -> Iterator[b
             except zlib.error:
                 raise FetchFailed(FetchFault.REFUSED, "The content cannot be decompressed.") from None
             rest = state.unused_data if state.eof else state.unconsumed_tail
-    while not state.eof:
-        held_back = state.decompress(b"", _PIECE_BYTES)
-        if not held_back:
-            raise FetchFailed(FetchFault.UNAVAILABLE, "The compressed content ends too early.")
-        yield held_back
+    if not state.eof:
+        raise FetchFailed(FetchFault.UNAVAILABLE, "The compressed content ends too early.")

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -66,8 +66,8 @@ def request(
     head = [("Host", target.authority), *headers, ("Connection", "close")]
     with _translated(target.host):
         connection = httpcore2.HTTPConnection(url.origin, ssl_context=line.tls, network_backend=dialler)
-        patience.await_head()
         with (
+            patience.for_head() as got_head,
             connection,
             connection.stream(
                 method.encode(),
@@ -77,7 +77,7 @@ def request(
                 extensions={"timeout": {"connect": limits.connect_s, "read": limits.quiet_s, "write": limits.quiet_s}},
             ) as response,
         ):
-            patience.got_head()
+            got_head()
             yield response
 
 
@@ -113,17 +113,21 @@ class _Dialler(httpcore2.NetworkBackend):
         self._patience.check()
         addresses = _resolve(self._line.resolver, host, port)
         check(self._line.allowed, host, addresses, plain=self._plain)
-        limits = self._patience.limits
-        for index, address in enumerate(addresses):
-            wait_s = self._patience.left_s(limits.connect_s if timeout is None else timeout)
-            try:
-                stream = httpcore2.SyncBackend().connect_tcp(str(address), port, wait_s, None, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if index == len(addresses) - 1:
-                    raise
-            else:
-                return _Stream(stream, self._patience)
-        raise AssertionError("a name without addresses is unresolved")
+        for address in addresses[:-1]:
+            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return self._connect(address, port, timeout, socket_options)
+        return self._connect(addresses[-1], port, timeout, socket_options)
+
+    def _connect(
+        self,
+        address: Address,
+        port: int,
+        timeout: float | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> httpcore2.NetworkStream:
+        wait_s = self._patience.left_s(self._patience.limits.connect_s if timeout is None else timeout)
+        stream = httpcore2.SyncBackend().connect_tcp(str(address), port, wait_s, None, socket_options)
+        return _Stream(stream, self._patience)
 
 
 def check(allowed: Allowed, host: str, addresses: Sequence[Address], *, plain: bool) -> None:
@@ -145,8 +149,6 @@ def _resolve(resolver: Resolver, host: str, port: int) -> list[Address]:
         if error.errno in _TEMPORARY:
             raise FetchFailed(FetchFault.UNAVAILABLE, f"The name {host} cannot be resolved just now.") from None
         raise FetchFailed(FetchFault.UNRESOLVED, f"The name {host} is not known.") from None
-    except UnicodeError:
-        raise FetchFailed(FetchFault.BAD_ADDRESS, "The address has no valid host name.") from None
     addresses = list(dict.fromkeys(ip_address(place[0]) for *_, place in found))
     if not addresses:
         raise FetchFailed(FetchFault.UNRESOLVED, f"The name {host} is not known.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from polyscribe.domain.errors import FetchFailed, FetchFault
@@ -49,24 +50,32 @@ class Patience:
     """Runs out. One per fetch or webhook; `check` is called before every wait."""
 
     def __init__(
-        self, limits: Limits, still_wanted: Callable[[], bool] | None = None, total_s: float | None = None
+        self,
+        limits: Limits,
+        still_wanted: Callable[[], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        now = time.monotonic()
+        now = clock()
+        self._clock = clock
         self.limits = limits
         self._still_wanted = still_wanted
-        self._ends_at = now + (limits.total_s if total_s is None else total_s)
+        self._ends_at = now + limits.total_s
         self._head_ends_at: float | None = None
         self._poll_at = now
-        self._window_ends_at = now + limits.slow_window_s
-        self._window_bytes = 0
+        self._begin_window(now)
 
-    def await_head(self) -> None:
-        """A request begins: the response's headers must come in time."""
-        self._head_ends_at = time.monotonic() + self.limits.head_s
+    @contextmanager
+    def for_head(self) -> Iterator[Callable[[], None]]:
+        """While a request runs: the response's headers must come in time; the function given says that they did."""
+        self._head_ends_at = self._clock() + self.limits.head_s
+        try:
+            yield self._got_head
+        finally:
+            self._head_ends_at = None
 
-    def got_head(self) -> None:
-        """The response's headers are complete."""
+    def _got_head(self) -> None:
         self._head_ends_at = None
+        self._begin_window(self._clock())
 
     def got_bytes(self, count: int) -> None:
         """The network gave us bytes."""
@@ -80,17 +89,19 @@ class Patience:
         """
         self.check()
         ends_at = self._ends_at if self._head_ends_at is None else min(self._ends_at, self._head_ends_at)
-        return max(min(wish_s, ends_at - time.monotonic()), 0.001)
+        return max(min(wish_s, ends_at - self._clock()), 0.001)
 
     def slice_s(self, wish_s: float) -> float:
         """As `left_s`, but short enough to ask again soon whether anybody still wants it."""
         return min(self.left_s(wish_s), self.limits.poll_s)
 
     def check(self) -> None:
-        """Raises:
-        FetchFailed: TIMED_OUT, or nobody wants it any more.
+        """Look whether it has run out.
+
+        Raises:
+            FetchFailed: TIMED_OUT, or nobody wants it any more.
         """
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._ends_at:
             raise Over(FetchFault.TIMED_OUT, "The server took too long altogether.", retryable=True)
         if self._head_ends_at is not None and now >= self._head_ends_at:
@@ -98,11 +109,15 @@ class Patience:
         if now >= self._window_ends_at:
             if self._window_bytes < self.limits.slow_bytes_per_s * self.limits.slow_window_s:
                 raise Over(FetchFault.TIMED_OUT, "The server sends too slowly.", retryable=True)
-            self._window_ends_at, self._window_bytes = now + self.limits.slow_window_s, 0
+            self._begin_window(now)
         if self._still_wanted is not None and now >= self._poll_at:
             self._poll_at = now + self.limits.poll_s
             if not self._still_wanted():
                 raise Over(FetchFault.UNAVAILABLE, "The content is no longer wanted.", retryable=False)
+
+    def _begin_window(self, now: float) -> None:
+        self._window_ends_at = now + self.limits.slow_window_s
+        self._window_bytes = 0
 
     def pause(self, wait_s: float) -> None:
         """Sleep, waking up to look around.
@@ -110,6 +125,6 @@ class Patience:
         Raises:
             FetchFailed: as `check`.
         """
-        until = time.monotonic() + wait_s
-        while (left_s := until - time.monotonic()) > 0:
+        until = self._clock() + wait_s
+        while (left_s := until - self._clock()) > 0:
             time.sleep(self.slice_s(left_s))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
-from ipaddress import AddressValueError, IPv6Address
 
 import httpx2
 
@@ -76,19 +75,12 @@ def _target(url: httpx2.URL, authorization: str | None) -> Target:
     if url.scheme not in _DEFAULT_PORTS:
         raise _bad("Only http and https addresses can be opened.")
     host = url.raw_host.decode("ascii").lower().removesuffix(".")
-    if not (_is_ipv6(host) if ":" in host else is_name(host)):
+    if "%" in host or not (":" in host or is_name(host)):  # with a colon it is an IPv6 address, scoped if with %
         raise _bad("The address has no valid host name.")
     port = _DEFAULT_PORTS[url.scheme] if url.port is None else url.port
     if not 0 < port < 65536:
         raise _bad("The address has no valid port.")
     return Target(url.scheme, host, port, url.raw_path.decode("ascii"), authorization)
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        return IPv6Address(host).scope_id is None
-    except AddressValueError:
-        return False
 
 
 def _bad(message: str) -> FetchFailed:
