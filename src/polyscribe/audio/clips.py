@@ -20,7 +20,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """How to cut. Speech begins at `on` and has ended when it stayed below `off` and did not reach `on` for `end_ms`."""
+    """How to cut. Speech begins at `on`; it ends where it falls below `off` and does not reach `on` for `end_ms`."""
 
     on: float = 0.5
     off: float = 0.35

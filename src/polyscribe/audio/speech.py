@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import onnxruntime as ort
@@ -184,3 +185,9 @@ def _strips(chosen: list[NDArray[np.int64]]) -> list[_Strip]:
             part = hops[begin : borders[k + 1]]
             strips.append(_Strip(track, part, borders[k] - begin, k == 0, k == count - 1))
     return strips
+
+
+@cache
+def detector() -> Detector:
+    """The one of this process."""
+    return Detector()
