@@ -147,7 +147,16 @@ class Outbound(Protocol):
         """
         ...
 
-    def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes, timeout_s: float = 15.0) -> Answer:
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        body: bytes,
+        timeout_s: float = 15.0,
+        allow_http: bool = False,
+    ) -> Answer:
         """One request of a webhook, blocking; redirects are not followed. Any HTTP status is an answer.
 
         Raises:

@@ -171,7 +171,16 @@ class FakeOutbound:
         data = found.read_bytes()
         return Fetched(len(data), hashlib.sha256(data).hexdigest(), "audio/x-wav")
 
-    def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes, timeout_s: float = 15.0) -> Answer:
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        body: bytes,
+        timeout_s: float = 15.0,
+        allow_http: bool = False,
+    ) -> Answer:
         self.sent.append(Sent(method, url, headers, body))
         answer = self.answers.pop(0) if self.answers else 200
         if isinstance(answer, Failed):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyscribe import apis, diarization, engines
-from polyscribe.domain.errors import StoreFailed
+from polyscribe.domain.errors import StoreFailed, Unavailable
 from polyscribe.outbound import Allowed, Door
 from polyscribe.ports import Abilities, BlobStore, Diarizer, Engine
 from polyscribe.services import notices, transcriptions, upkeep, work
@@ -41,11 +41,10 @@ class Installed:
     """The recognisers that are installed here, the preferred one first; each is loaded once, on first use."""
 
     def __init__(self, preferred: str, models: Path) -> None:
-        found = engines.installed()
+        found = {name: maker for name, maker in engines.makers().items() if engines.is_installed(maker)}
         if preferred != "auto" and preferred not in found:
-            raise StoreFailed(f"ENGINE is {preferred!r}, but installed are: {', '.join(found)}.")
-        first = [preferred] if preferred in found else []
-        self._found = {name: found[name] for name in [*first, *(each for each in found if each not in first)]}
+            raise Unavailable(f"ENGINE is {preferred!r}, but installed are: {', '.join(found)}.")
+        self._found = dict(sorted(found.items(), key=lambda each: each[0] != preferred))
         self._models = models
         self._loaded: dict[str, Engine] = {}
         self._loading = threading.Lock()
@@ -57,7 +56,7 @@ class Installed:
         """Raises EngineFailed."""
         with self._loading:
             if name not in self._loaded:
-                self._loaded[name] = self._found[name].load(self._models)
+                self._loaded[name] = engines.load(name, self._models)
             return self._loaded[name]
 
 

@@ -62,7 +62,9 @@ def _send(app: App, delivery_id: str) -> Mapping[str, Any]:
         secret = access.signing_secret(app, delivery.account_id, face.signing_kind)
     url, headers = face.sign(delivery, secret)
     try:
-        answer = app.outbound.send(delivery.method, url, headers=headers, body=delivery.body)
+        answer = app.outbound.send(
+            delivery.method, url, headers=headers, body=delivery.body, allow_http=face.allow_http
+        )
     except FetchFailed as error:
         return {"status": None, "fault": error.fault.value, "gone": False}
     return {"status": answer.status, "fault": None, "gone": False}
