@@ -12,14 +12,22 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from polyscribe.domain.errors import EngineFailed, EngineFault, FetchFailed, FetchFault, SourceFailed, StoreFailed
+from polyscribe.domain.errors import (
+    EngineFailed,
+    EngineFault,
+    FetchFailed,
+    FetchFault,
+    NotFound,
+    SourceFailed,
+    StoreFailed,
+)
 from polyscribe.domain.errors import SourceFault as Fault
 from polyscribe.jobs import engine
 from polyscribe.jobs.queue import DurableQueue
 from polyscribe.jobs.worker import Worker
 from polyscribe.ports import Flow, Steps
 from polyscribe.storage import executors
-from polyscribe.storage.database import Database
+from polyscribe.storage.database import Database, upgrade
 
 PATIENCE_S = 20.0
 
@@ -422,6 +430,51 @@ def test_a_worker_gives_up_on_a_database_that_does_not_start(tmp_path):
 
     with pytest.raises(StoreFailed):
         Worker(database, {}, 1, tmp_path).start(patience_s=0)
+
+
+def test_a_worker_does_not_change_the_tables_of_the_engine_itself(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    upgrade(database)
+    worker = Worker(database, {}, 1, tmp_path)
+
+    with pytest.raises(StoreFailed, match="not up to date"):
+        worker.start(patience_s=0)
+
+    assert not engine.is_current(database)
+    database.close()
+
+
+def test_a_loss_about_which_nothing_can_be_done_is_not_reported_for_ever(database, queue, working, diary):
+    async def flow(steps: Steps, key: str) -> None:
+        raise LookupError("a mistake of ours")
+
+    def note(flow: str, key: str) -> None:
+        diary.write(key)
+        raise NotFound("It was deleted.")
+
+    put(database, queue, "deleted", "k")
+
+    with working({"deleted": flow}, on_lost=note):
+        eventually(lambda: status(database, "deleted", "k") is None)
+
+    assert diary.lines == ["k"]
+
+
+def test_a_mistake_while_a_loss_is_noted_does_not_end_the_care_for_other_jobs(database, queue, working, diary):
+    async def flow(steps: Steps, key: str) -> None:
+        raise LookupError("a mistake of ours")
+
+    def note(flow: str, key: str) -> None:
+        if key == "bad":
+            raise ZeroDivisionError
+        diary.write(key)
+
+    put(database, queue, "twofold", "bad")
+    with working({"twofold": flow}, on_lost=note):
+        eventually(lambda: status(database, "twofold", "bad") == "ERROR")
+        put(database, queue, "twofold", "good")
+
+        diary.wait("good")
 
 
 def test_upgrading_the_engine_twice_changes_nothing(database):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from polyscribe.storage.database import Database
+from polyscribe.storage.database import Database, translated
 
 if TYPE_CHECKING:
     from dbos import DBOS, DBOSClient
@@ -70,6 +70,23 @@ def upgrade(database: Database) -> None:
     view = client(database)
     with database.lent():
         view._sys_db.run_migrations()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the engine's own tables are there, and those of this release.
+
+    Raises:
+        StoreFailed: the database did not answer.
+    """
+    from dbos._error import DBOSInitializationError
+
+    view = client(database)
+    with translated():
+        try:
+            view._sys_db.verify_migrations()
+        except DBOSInitializationError:
+            return False
+    return True
 
 
 def running(view: DBOSClient) -> list[Job]:

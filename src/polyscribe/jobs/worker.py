@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from polyscribe.domain.errors import PolyscribeError, StoreFailed
+from polyscribe.domain.errors import PolyscribeError, Refused, StoreFailed
 from polyscribe.jobs import engine
 from polyscribe.jobs.engine import APPLICATION, VERSION, Job
 from polyscribe.jobs.lease import Lease
@@ -46,7 +46,10 @@ START_RETRY_S = 1.0
 SWEEP_S = 600.0
 
 Lost = Callable[[str, str], None]
-"""Told the flow and key of a job that ended without its flow having seen to it. May be told more than once."""
+"""Told the flow and key of a job that ended without its flow having seen to it. May be told more than once.
+
+It is told again and again until it returns, or raises Refused (there is nothing to be done).
+"""
 
 
 def _nobody(_flow: str, _key: str) -> None:
@@ -109,16 +112,17 @@ class Worker:
         self._begun: dict[str, int] = {}
         self._begun_guard = threading.Lock()
         self._stray: set[str] = set()
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="jobs-lost")
         self._stop = threading.Event()
         self._carer = threading.Thread(target=self._care, name="jobs-care", daemon=True)
 
     def start(self, patience_s: float = 60.0) -> None:
-        """Begin to take jobs. Waits up to `patience_s` for a database that is still starting.
+        """Begin to take jobs. Waits up to `patience_s` for a database that is still starting or being upgraded.
 
         To be called outside of any event loop, which the job engine would take for its own.
 
         Raises:
-            StoreFailed: the database did not answer in time.
+            StoreFailed: the database did not answer in time, or its tables are old.
         """
         self._view = engine.client(self._database)
         until = time.monotonic() + patience_s
@@ -149,7 +153,7 @@ class Worker:
         self._stop.set()
         self._carer.join()
         busy = self._shift.busy()
-        for threads in self._threads:
+        for threads in [*self._threads, self._teller]:
             threads.shutdown(wait=False, cancel_futures=True)
         with contextlib.suppress(StoreFailed, sa.exc.SQLAlchemyError):
             with self._database.lent():
@@ -182,24 +186,26 @@ class Worker:
             "use_listen_notify": False,  # as `engine.upgrade` made the tables; we wait for no notifications
             "run_migrations": False,
         }
+        if not engine.is_current(self._database):
+            raise StoreFailed("The tables of the job engine are not up to date.")
         self._lease.take()
         self._threads.clear()
         with self._database.lent():
+            # Before the launch, which else finds them a second later.
+            for flow, slots in self._slots.items():
+                self._view.register_queue(
+                    flow,
+                    worker_concurrency=slots,
+                    # A limit per tenant is what makes the tenants take turns; this one holds nobody back.
+                    partition_worker_concurrency=slots,
+                    polling_interval_sec=self._poll_s,
+                )
             try:
                 self._engine = DBOS(config=config)
                 for flow in self._flows:
                     self._register(flow)
                 DBOS.listen_queues(list(self._flows))
                 DBOS.launch()
-                for flow, slots in self._slots.items():
-                    DBOS.register_queue(
-                        flow,
-                        worker_concurrency=slots,
-                        # A limit per tenant is what makes the tenants take turns; this one holds nobody back.
-                        partition_worker_concurrency=slots,
-                        polling_interval_sec=self._poll_s,
-                        on_conflict="always_update",
-                    )
             except BaseException:
                 DBOS.destroy(destroy_registry=True)
                 raise
@@ -275,7 +281,12 @@ class Worker:
             self._tell_of_loss(job)
 
     def _tell_of_loss(self, job: Job) -> None:
-        if job.flow in self._flows:
-            emit("job_lost", flow=job.flow, key=job.key, error=job.error)
-            self._on_lost(job.flow, job.key)
+        if job.flow not in self._flows:
+            return
+        emit("job_lost", flow=job.flow, key=job.key, error=job.error)
+        # In a thread of its own, so that a mistake in what we call cannot end the beats of this worker.
+        error = self._teller.submit(self._on_lost, job.flow, job.key).exception()
+        if error is None or isinstance(error, Refused):
             engine.forget(self._view, [job.id])
+        else:
+            emit("job_loss_not_noted", flow=job.flow, key=job.key, error=type(error).__name__)

@@ -86,7 +86,7 @@ class Database:
         Raises:
             StoreFailed: as `transaction`.
         """
-        with self._turn(), _translated():
+        with self._turn(), translated():
             yield self.engine
 
     @contextmanager
@@ -96,7 +96,7 @@ class Database:
         Raises:
             StoreFailed: the database did not answer or dropped the connection.
         """
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -121,7 +121,8 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns what the database's driver raises in the block, when another try can help, into StoreFailed."""
     try:
         yield
     except sa.exc.TimeoutError as error:
@@ -146,7 +147,7 @@ def upgrade(database: Database) -> None:
     Raises:
         StoreFailed: the database did not answer.
     """
-    with _translated(), database.engine.connect() as connection:
+    with translated(), database.engine.connect() as connection:
         if database.is_sqlite:
             _upgrade_sqlite(connection)
         else:
