@@ -11,12 +11,9 @@ HEAD_BYTES = 1 << 16
 OPEN_ENDED = 0x7FFF_0000
 """Data sizes from here on are what writers leave that could not seek back; they promise nothing."""
 
+FORMS = {b"RIFF": b"WAVE", b"RIFX": b"WAVE", b"RF64": b"WAVE", b"BW64": b"WAVE", b"FORM": b"AIF"}
 MAGICS = (
-    b"RIFF",
-    b"RF64",
-    b"RIFX",
     b"riff",
-    b"FORM",
     b"fLaC",
     b"OggS",
     b"ID3",
@@ -33,6 +30,9 @@ MAGICS = (
 
 def is_audio(head: bytes) -> bool:
     """Whether a file that cannot be decoded says that it is sound or film: then it is broken, not something else."""
+    form = FORMS.get(head[:4])
+    if form is not None:
+        return len(head) < 12 or head[8:12].startswith(form)
     return head.startswith(MAGICS) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"styp"}
 
 
