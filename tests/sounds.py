@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import wave
+from importlib.resources import as_file, files
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -36,3 +38,11 @@ def write_wav(path: Path, frames: NDArray[np.int16], rate_hz: int = 16_000) -> P
         file.setframerate(rate_hz)
         file.writeframes(np.ascontiguousarray(frames, dtype="<i2").tobytes())
     return path
+
+
+def sample_call(path: Path) -> Path:
+    """The call that the package ships, as a two-channel WAV of 8 kHz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with as_file(files("polyscribe.samples").joinpath("call.flac")) as sample, av.open(str(sample)) as container:
+        frames = [frame.to_ndarray().reshape(-1, 2) for frame in container.decode(audio=0)]
+    return write_wav(path, np.concatenate(frames), 8000)

@@ -10,14 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from polyscribe.audio.decode import decode
-from polyscribe.audio.spool import SpoolReader, SpoolWriter
+from polyscribe.audio.spool import SpoolReader
 from polyscribe.domain.errors import NotFound, SourceFailed, SourceFault
 from polyscribe.domain.recording import Recording
-from polyscribe.domain.transcription import Limits, Status, Transcription
+from polyscribe.domain.transcription import ChannelMode, Limits, Status, Transcription
 from polyscribe.pipeline.recording import prepare as prepare_sound
-from polyscribe.pipeline.segments import Plan
+from polyscribe.pipeline.segments import Lost, Plan
 from polyscribe.services.app import App, Remote
 from polyscribe.storage import recordings, transcriptions
+from polyscribe.telemetry import emit
 
 LOOK_EVERY_S = 2.0
 """How often a long download asks whether it is still wanted."""
@@ -58,20 +59,29 @@ def prepare(app: App, transcription: Transcription) -> Plan:
     path, spool = spool_files(app, str(transcription.id))
     if not path.exists():
         fetch_again(app, transcription, path)
-    limits = app.faces[transcription.api].limits
-    plan = prepare_file(path, spool, limits, transcription)
+    plan = decoded(path, spool, app.faces[transcription.api].limits, transcription.wanted.channels)
     path.unlink(missing_ok=True)
     return plan
 
 
-def prepare_file(path: Path, spool: Path, limits: Limits, transcription: Transcription) -> Plan:
+def decoded(path: Path, spool: Path, limits: Limits, mode: ChannelMode) -> Plan:
     """`prepare` for a file at hand."""
-    with (
-        decode(path, max_ms=limits.max_ms, min_rate_hz=limits.min_rate_hz, formats=limits.formats) as decoding,
-        SpoolWriter(spool) as writer,
-    ):
-        plan = prepare_sound(decoding, writer, transcription.wanted.channels)
+    with decode(
+        path,
+        max_ms=limits.max_ms,
+        min_rate_hz=limits.min_rate_hz,
+        formats=limits.formats,
+        max_bytes=limits.max_bytes,
+    ) as decoding:
+
+        def lost() -> list[Lost]:
+            return [Lost(each.start_ms, each.end_ms, each.reason) for each in decoding.summary.lost]
+
+        plan = prepare_sound(decoding, spool, mode, lost)
+        if decoding.summary.missing_ms:
+            emit("media_cut_off", decoded_ms=plan.duration_ms, missing_ms=decoding.summary.missing_ms)
     if plan.duration_ms < limits.min_ms:
+        spool.unlink()
         raise SourceFailed(SourceFault.TOO_SHORT, f"The audio is shorter than {limits.min_ms / 1000:g} seconds.")
     return plan
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from polyscribe.domain.errors import EngineFailed, Failed, FetchFailed, NotFound
 from polyscribe.domain.transcript import Transcript, Turn
 from polyscribe.domain.transcription import FINAL, Fault, Status, Transcription, moved
 from polyscribe.pipeline.assemble import assemble
-from polyscribe.pipeline.recording import PieceResult, recognise
+from polyscribe.pipeline.recording import PieceResult, Tracks, recognise
 from polyscribe.pipeline.segments import Piece, Plan
 from polyscribe.ports import Diarizer, Engine, Steps
 from polyscribe.services import media, notices
@@ -62,12 +62,12 @@ async def transcribe(app: App, room: Room, steps: Steps, key: str) -> None:
     try:
         if not await steps.run("begin", begin, app, key):
             return
-        await steps.run("fetch", _fetch, app, key)
-        await steps.run("prepare", _prepare, app, room, key)
-        while not await steps.run("recognise", _recognise, app, room, key):
+        await steps.run("fetch", _unless_stopped, _fetch, app, key)
+        await steps.run("prepare", _unless_stopped, _prepare, app, room, key)
+        while not await steps.run("recognise", _unless_stopped, _recognise, app, room, key):
             pass
-        await steps.run("diarize", _diarize, app, room, key)
-        await steps.run("finish", _finish, app, key)
+        await steps.run("diarize", _unless_stopped, _diarize, app, room, key)
+        await steps.run("finish", _unless_stopped, _finish, app, key)
     except (Failed, Refused) as error:
         await steps.run("fail", _fail, app, key, _fault(error))
     await steps.run("tidy", _tidy, app, key)
@@ -90,54 +90,53 @@ def lose(app: App, key: str) -> None:
     _fail(app, key, {"kind": "internal", "fault": "lost", "message": "The work could not be completed."})
 
 
-@contextmanager
-def _unless_stopped() -> Iterator[None]:
+def _unless_stopped(work: Callable[..., bool | None], *args: Any) -> bool:
+    """What `work` says of being finished (None: it is). Nothing more is to be done where it finds itself stopped."""
     try:
-        yield
+        return work(*args) is not False
     except Stopped:
         emit("transcription_stopped")
+        return True
 
 
 def _fetch(app: App, key: str) -> None:
-    with _unless_stopped():
-        media.fetch(app, _working(app, key))
+    media.fetch(app, _working(app, key))
 
 
 def _prepare(app: App, room: Room, key: str) -> None:
     """Decode, find speech, plan the pieces. Done before means: the plan is written down and the sound is here."""
-    with _unless_stopped():
-        transcription = _working(app, key)
-        plan = room.slots.submit(media.prepare, app, transcription).result()
-        with app.database.transaction() as tx:
-            current = transcriptions.by_id(tx, transcription.id)
-            if current is None or current.status is not Status.WORKING:
-                return
-            transcriptions.note(tx, transcription.id, plan=plan.to_json())
-            transcriptions.save(tx, replace(current, duration_ms=plan.duration_ms), Status.WORKING)
+    transcription = _working(app, key)
+    plan = room.slots.submit(media.prepare, app, transcription).result()
+    with app.database.transaction() as tx:
+        current = transcriptions.by_id(tx, transcription.id)
+        if current is None or current.status is not Status.WORKING:
+            return
+        transcriptions.note(tx, transcription.id, plan=plan.to_json())
+        transcriptions.save(tx, replace(current, duration_ms=plan.duration_ms), Status.WORKING)
 
 
 def _recognise(app: App, room: Room, key: str) -> bool:
     """Some of the pieces that are left; whether none is left now."""
-    with _unless_stopped():
-        transcription = _working(app, key)
-        plan = _plan(app, transcription)
-        with app.database.reading() as tx:
-            done = transcriptions.piece_numbers(tx, transcription.id)
-        left = [piece for piece in plan.pieces if piece.number not in done]
-        if not left:
-            return True
-        engine = room.engine(choose_engine(app, transcription.wanted.engine, transcription.wanted.language))
-        with media.sound(app, transcription) as sound:
-            now = left[:PIECES_PER_STEP]
-            finished = len(done)
-            for piece, result in _results(room, now, partial(_heard, sound, plan, engine, transcription)):
-                finished += 1
-                done_ms = plan.duration_ms * finished // len(plan.pieces)
-                with app.database.transaction() as tx:
-                    if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
-                        raise Stopped
-        return finished == len(plan.pieces)
-    return True
+    transcription = _working(app, key)
+    plan = _plan(app, transcription)
+    with app.database.reading() as tx:
+        done = transcriptions.piece_numbers(tx, transcription.id)
+    left = [piece for piece in plan.pieces if piece.number not in done]
+    if not left:
+        return True
+    engine = room.engine(choose_engine(app, transcription.wanted.engine, transcription.wanted.language))
+    finished = len(done)
+    with (
+        media.sound(app, transcription) as sound,
+        closing(_results(room, left[:PIECES_PER_STEP], partial(_heard, sound, plan, engine, transcription))) as results,
+    ):
+        for piece, result in results:
+            finished += 1
+            done_ms = plan.duration_ms * finished // len(plan.pieces)
+            with app.database.transaction() as tx:
+                if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
+                    raise Stopped
+    return finished == len(plan.pieces)
 
 
 def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transcription, piece: Piece) -> PieceResult:
@@ -146,7 +145,7 @@ def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transc
 
 def _results(
     room: Room, pieces: Sequence[Piece], heard: Callable[[Piece], PieceResult]
-) -> Iterator[tuple[Piece, PieceResult]]:
+) -> Generator[tuple[Piece, PieceResult], None, None]:
     """Pieces and their results in order, IN_FLIGHT of them at work at once; fewer when the process is to end."""
     waiting = deque(pieces)
     flying: deque[tuple[Piece, Future[PieceResult]]] = deque()
@@ -165,37 +164,35 @@ def _results(
 
 
 def _diarize(app: App, room: Room, key: str) -> None:
-    with _unless_stopped():
-        transcription = _working(app, key)
-        plan = _plan(app, transcription)
-        if not transcription.wanted.diarize or len(plan.channels) != 1:
-            return
-        diarizer = room.diarizer()
-        with media.sound(app, transcription) as sound:
-            wanted = transcription.wanted.speakers
-            turns = room.slots.submit(diarizer.turns, sound, 0, wanted).result()
-        with app.database.transaction() as tx:
-            lines = [[turn.start_ms, turn.end_ms, turn.speaker] for turn in turns]
-            transcriptions.note(tx, transcription.id, turns=lines)
+    transcription = _working(app, key)
+    plan = _plan(app, transcription)
+    if not transcription.wanted.diarize or len(plan.channels) != 1:
+        return
+    diarizer = room.diarizer()
+    with media.sound(app, transcription) as sound:
+        track = Tracks(sound, plan.channels)
+        turns = room.slots.submit(diarizer.turns, track, 0, transcription.wanted.speakers).result()
+    with app.database.transaction() as tx:
+        lines = [[turn.start_ms, turn.end_ms, turn.speaker] for turn in turns]
+        transcriptions.note(tx, transcription.id, turns=lines)
 
 
 def _finish(app: App, key: str) -> None:
-    with _unless_stopped():
-        transcription = _working(app, key)
-        with app.database.reading() as tx:
-            work = transcriptions.work_of(tx, transcription.id)
-            results = [PieceResult.from_json(each) for each in transcriptions.piece_results(tx, transcription.id)]
-        transcript = assemble(
-            _plan(app, transcription),
-            results,
-            language=transcription.wanted.language or "en",
-            engine=choose_engine(app, transcription.wanted.engine, transcription.wanted.language),
-            turns=None if work.turns is None else [Turn(*line) for line in work.turns],
-        )
-        done = moved(replace(transcription, done_ms=transcript.duration_ms), Status.DONE, app.now())
-        done = replace(done, duration_ms=transcript.duration_ms)
-        _conclude(app, done, transcript)
-        emit("transcription_done", transcription=key, audio_ms=transcript.duration_ms)
+    transcription = _working(app, key)
+    with app.database.reading() as tx:
+        work = transcriptions.work_of(tx, transcription.id)
+        results = [PieceResult.from_json(dict(each)) for each in transcriptions.piece_results(tx, transcription.id)]
+    transcript = assemble(
+        _plan(app, transcription),
+        results,
+        language=transcription.wanted.language or "en",
+        engine=choose_engine(app, transcription.wanted.engine, transcription.wanted.language),
+        turns=None if work.turns is None else [Turn(*line) for line in work.turns],
+    )
+    done = moved(replace(transcription, done_ms=transcript.duration_ms), Status.DONE, app.now())
+    done = replace(done, duration_ms=transcript.duration_ms)
+    _conclude(app, done, transcript)
+    emit("transcription_done", transcription=key, audio_ms=transcript.duration_ms)
 
 
 def _fail(app: App, key: str, fault: Mapping[str, str]) -> None:
@@ -249,7 +246,7 @@ def _plan(app: App, transcription: Transcription) -> Plan:
         plan = transcriptions.work_of(tx, transcription.id).plan
     if plan is None:
         raise Stopped
-    return Plan.from_json(plan)
+    return Plan.from_json(dict(plan))
 
 
 def _fault(error: Failed | Refused) -> dict[str, str]:
