@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
 
 from audio.sounds import encoded, tone, wav
@@ -47,6 +48,15 @@ def test_text_is_seen(head: bytes) -> None:
 @pytest.mark.parametrize("head", [b"\x00\x01abc", b"\xff\xfb\x90\x64", b"abc\x01def", b"\xd5" * 100])
 def test_bytes_are_not_text(head: bytes) -> None:
     assert not headers.is_text(head)
+
+
+def test_gsm_is_told_from_silent_a_law() -> None:
+    rng = np.random.default_rng(2)
+    frames = b"".join(b"\xd3" + rng.bytes(32) for _ in range(100))
+
+    assert headers.is_gsm(frames)
+    assert not headers.is_gsm(b"\xd5" * 3300)
+    assert not headers.is_gsm(bytes(rng.choice([0xD5, 0xD4, 0x55, 0x54], 3300).tolist()))
 
 
 def test_an_mp3_with_a_frame_count_is_told_from_one_without() -> None:

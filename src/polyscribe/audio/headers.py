@@ -48,6 +48,14 @@ def is_text(head: bytes) -> bool:
     return all(character.isprintable() or character in "\ufeff\t\r\n\f" for character in first)
 
 
+def is_gsm(head: bytes) -> bool:
+    """Whether bytes that FFmpeg takes for GSM 06.10 are: half-byte D begins each frame of 33 bytes, and only that.
+
+    Headerless A-law is full of such bytes, because D5 is its silence.
+    """
+    return sum(byte >> 4 == 0xD for byte in head) < len(head) / 4
+
+
 def counts_frames(head: bytes) -> bool:
     """Whether an MP3 begins with a Xing, Info or VBRI frame, which counts its frames; else its length is a guess."""
     start = 0

@@ -13,6 +13,8 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import av
@@ -63,6 +65,8 @@ OPTIONS = {
 
 # Containers whose time stamps are a clock of their own: a hole in them is silence that nobody sent.
 CLOCKED = frozenset({"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "asf", "flv", "mpegts", "amr", "amrnb", "amrwb"})
+# Streams of frames without any time: FFmpeg counts, and counts wrongly when the rate changes on the way.
+UNTIMED = frozenset({"aac", "ac3", "eac3", "mp3"})
 # Containers without a length of their own; FFmpeg guesses it from bit rate and size.
 GUESSED = frozenset({"aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "gsm"})
 COMFORT_NOISE_BYTES = 7
@@ -75,6 +79,18 @@ class Failed(Exception):
         super().__init__(message)
         self.fault = fault
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Packets that gave no sound: damaged, or silence by intent."""
+
+    length_s: float
+    is_damage: bool
+
+
+Timed = tuple[AudioFrame | Hole, float | None, float]
+"""A frame or a hole, its start (None: unknown) and its length in seconds."""
 
 
 class _Tape:
@@ -171,31 +187,44 @@ class _Track:
         self._origin_s = max(container.start_time or 0, 0) / av.time_base
         self.is_clocked = container.format.name in CLOCKED
         self.errors = 0
+        self.decoded = 0
         self.broken = False
 
-    def frames(self) -> Iterator[tuple[AudioFrame | None, float | None, float]]:
-        """Frames with start and length in seconds; None stands for the end of a last packet that gave no sound."""
-        decoded, silent_until = 0, None
+    def frames(self) -> Iterator[Timed]:
+        """Frames and holes, with start (None: unknown) and length in seconds."""
+        hole: Hole | None = None
+        hole_at: float | None = None
         for packet in self._packets():
             try:
                 frames = self._stream.decode(packet)
             except av.error.EOFError:
                 continue
             except av.error.FFmpegError as error:
-                self._count(packet, error, decoded)
-                if packet.pts is not None and packet.duration:
-                    silent_until = float((packet.pts + packet.duration) * packet.time_base) - self._origin_s
+                missing = Hole(self._length_s(packet), self._is_damage(packet, error))
+                if hole is not None and hole.is_damage == missing.is_damage:
+                    hole = Hole(hole.length_s + missing.length_s, hole.is_damage)
+                    continue
+                if hole is not None:
+                    yield hole, hole_at, hole.length_s
+                hole, hole_at = missing, self._start_s(packet.pts, packet.time_base)
                 continue
+            if frames and hole is not None:
+                yield hole, hole_at, hole.length_s
+                hole = None
             for frame in frames:
-                decoded, silent_until = decoded + 1, None
-                yield frame, self._start_s(frame), frame.samples / frame.sample_rate
-        if decoded and silent_until is not None:
-            yield None, silent_until, 0.0
+                self.decoded += 1
+                yield frame, self._start_s(frame.pts, frame.time_base), frame.samples / frame.sample_rate
+        if hole is not None:
+            yield hole, hole_at, hole.length_s
 
-    def _start_s(self, frame: AudioFrame) -> float | None:
-        if frame.pts is None or frame.time_base is None:
+    def _start_s(self, pts: int | None, time_base: Fraction | None) -> float | None:
+        if pts is None or time_base is None or self._container.format.name in UNTIMED:
             return None
-        return float(frame.pts * frame.time_base) - self._origin_s
+        return float(pts * time_base) - self._origin_s
+
+    def _length_s(self, packet: Packet[AudioStream]) -> float:
+        """At most ten seconds: no packet of any codec is longer, but a damaged file may say so."""
+        return min(float((packet.duration or 0) * packet.time_base), 10.0)
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         """All packets of the track. A container that breaks off ends it; what came before is kept."""
@@ -208,15 +237,16 @@ class _Track:
                 raise
             self.broken = True
 
-    def _count(self, packet: Packet[AudioStream], error: av.error.FFmpegError, decoded: int) -> None:
+    def _is_damage(self, packet: Packet[AudioStream], error: av.error.FFmpegError) -> bool:
+        """Whether a packet that was not decoded is damaged; comfort noise of AMR, which FFmpeg cannot make, is not."""
         if isinstance(error, MemoryError):
             raise error
         if self._stream.codec_context.name.startswith("amr") and packet.size <= COMFORT_NOISE_BYTES:
-            # FFmpeg makes no comfort noise: those packets are silence, not damage.
-            return
+            return False
         self.errors += 1
-        if self.errors > (MOST_ERRORS if decoded else MOST_ERRORS_AT_START):
+        if self.errors > (MOST_ERRORS if self.decoded else MOST_ERRORS_AT_START):
             raise Failed(SourceFault.CORRUPT, "The sound cannot be decoded.")
+        return True
 
     def describe(self, first: AudioFrame, head: bytes, size: int) -> dict[str, Any]:
         """Container, codec and what the header says; rate and channels as the first frame has them."""
@@ -283,38 +313,66 @@ def _decode(source: int, out: int, *, only_probe: bool) -> None:
     head = os.pread(source, headers.HEAD_BYTES, 0)
     os.lseek(source, 0, os.SEEK_SET)
     container = _open(source, head)
+    if container.format.name == "gsm" and not headers.is_gsm(head):
+        raise Failed(SourceFault.NOT_AUDIO, "The file is not sound in a format that can be read.")
     if not container.streams.audio:
         raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
     track = _Track(container)
     frames = track.frames()
-    first = next(frames, None)
-    if first is None or first[0] is None:
+    before: list[Timed] = []
+    first = _first(frames, before)
+    if first is None:
         if track.errors or track.broken:
             raise Failed(SourceFault.CORRUPT, "The sound cannot be decoded.")
         raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
-    described = track.describe(first[0], head, size)
+    described = track.describe(first, head, size)
     tell(out, b"S", json.dumps(described).encode())
     if only_probe:
         return
     speaker = _Speaker(out, described["channels"])
-    lost = _speak(speaker, track, itertools.chain([first], frames))
+    lost = _speak(speaker, track, itertools.chain(before, frames))
     tell(out, b"E", json.dumps({"frames": speaker.frames, "lost": lost, "broken": track.broken}).encode())
 
 
-def _speak(
-    speaker: _Speaker, track: _Track, frames: Iterable[tuple[AudioFrame | None, float | None, float]]
-) -> list[tuple[int, int, str]]:
+def _first(
+    frames: Iterable[Timed],
+    before: list[Timed],
+) -> AudioFrame | None:
+    """The first frame with sound; it and the holes before it are put into `before`."""
+    for each in frames:
+        before.append(each)
+        if isinstance(each[0], AudioFrame):
+            return each[0]
+    return None
+
+
+def _speak(speaker: _Speaker, track: _Track, frames: Iterable[Timed]) -> list[tuple[int, int, str]]:
     """Say all frames at their times; returns the stretches (frames at 16 kHz, reason) that had to be left silent."""
     lost: list[tuple[int, int, str]] = []
     errors = 0
     for has_gap, start_s, frame in place(frames):
         if has_gap:
             start, stop = speaker.pause(start_s)
-            is_lost = track.errors > errors or (start > 0 and not track.is_clocked)
-            if is_lost and start < stop and len(lost) < MOST_LOST:
-                lost.append((start, stop, "undecodable" if track.errors > errors else "missing"))
+            if track.errors > errors:
+                _mark(lost, start, stop, "undecodable")
+            elif start > 0 and not track.is_clocked:
+                _mark(lost, start, stop, "missing")
         errors = track.errors
-        if frame is not None:
+        if isinstance(frame, AudioFrame):
             speaker.say(frame)
+            continue
+        start, stop = speaker.pause(start_s + frame.length_s)
+        if frame.is_damage:
+            _mark(lost, start, stop, "undecodable")
     speaker.finish()
     return lost
+
+
+def _mark(lost: list[tuple[int, int, str]], start: int, stop: int, reason: str) -> None:
+    """Add a stretch, joined to the last one if it touches it. Beyond a great number only the last one grows."""
+    if start >= stop:
+        return
+    if lost and (lost[-1][1] >= start or len(lost) >= MOST_LOST):
+        lost[-1] = (lost[-1][0], stop, lost[-1][2])
+    else:
+        lost.append((start, stop, reason))
