@@ -46,3 +46,13 @@ def sample_call(path: Path) -> Path:
     with as_file(files("polyscribe.samples").joinpath("call.flac")) as sample, av.open(str(sample)) as container:
         frames = [frame.to_ndarray().reshape(-1, 2) for frame in container.decode(audio=0)]
     return write_wav(path, np.concatenate(frames), 8000)
+
+
+def repeated(source: Path, times: int, path: Path) -> Path:
+    """A WAV file said several times over."""
+    with wave.open(str(source)) as original, wave.open(str(path), "wb") as file:
+        file.setparams(original.getparams())
+        frames = original.readframes(original.getnframes())
+        for _ in range(times):
+            file.writeframes(frames)
+    return path

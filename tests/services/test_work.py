@@ -18,7 +18,7 @@ from polyscribe.services import access, media, notices, recordings, transcriptio
 from polyscribe.services.app import App
 from polyscribe.storage import transcriptions as stored
 from polyscribe.testing import FakeDiarizer, FakeEngine, FakeOutbound, FakeQueue, FakeSteps
-from sounds import tone, write_wav
+from sounds import repeated, tone, write_wav
 
 URL = "https://media.example/call.wav"
 
@@ -257,8 +257,9 @@ def test_one_that_is_canceled_while_it_is_recognised_stops(app: App, owner: UUID
 
 
 def test_a_killed_job_goes_on_with_the_pieces_that_are_left(
-    app: App, room: work.Room, owner: UUID, outbound: FakeOutbound
+    app: App, owner: UUID, outbound: FakeOutbound, tmp_path: Path
 ) -> None:
+    outbound.files[URL] = repeated(models.asset("beckett.wav"), 6, tmp_path / "long.wav")
     asked = waiting(app, owner)
     key, steps = str(asked.id), FakeSteps()
     work.begin(app, key)
@@ -312,7 +313,10 @@ def test_deleting_takes_everything_along(app: App, room: work.Room, owner: UUID,
     assert transcriptions.page(app, owner, "plain", transcriptions.Filter(), None, 10) == []
 
 
-def test_a_progress_that_grows_is_seen_while_it_works(app: App, owner: UUID, outbound: FakeOutbound) -> None:
+def test_a_progress_that_grows_is_seen_while_it_works(
+    app: App, owner: UUID, outbound: FakeOutbound, tmp_path: Path
+) -> None:
+    outbound.files[URL] = repeated(models.asset("beckett.wav"), 6, tmp_path / "long.wav")
     asked = waiting(app, owner)
     seen: list[int] = []
 
@@ -325,4 +329,5 @@ def test_a_progress_that_grows_is_seen_while_it_works(app: App, owner: UUID, out
     run(app, work.Room(lambda _: engine, FakeDiarizer, ThreadPoolExecutor(1)))
 
     assert seen == sorted(seen)
+    assert len(set(seen)) > 1
     assert now(app, asked).done_ms == now(app, asked).duration_ms
