@@ -24,6 +24,7 @@ from sqlalchemy import event
 from polyscribe.domain.errors import StoreFailed
 
 BUSY_TIMEOUT_S = 30
+IDLE_TIMEOUT_S = 60
 UNIXEPOCH_SINCE = (3, 42)
 """The SQLite version that brought `unixepoch('subsec')`, on which the tables of the job engine rely."""
 
@@ -42,8 +43,15 @@ def make_engine(url: str) -> sa.Engine:
         engine = sa.create_engine(address, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
-    address = address.set(drivername="postgresql+psycopg")
-    return sa.create_engine(address, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S, pool_pre_ping=True)
+    engine = sa.create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        pool_size=16,
+        max_overflow=16,
+        pool_timeout=BUSY_TIMEOUT_S,
+        pool_pre_ping=True,
+    )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
@@ -54,6 +62,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _record: Any) -> None:
+    # A process that is frozen in the middle of a transaction must not hold its locks for ever.
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'")
+    connection.commit()
 
 
 class Database:
