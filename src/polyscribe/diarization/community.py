@@ -1,0 +1,117 @@
+"""A diarizer over the networks of pyannote community-1: windows are heard, prints clustered, votes counted.
+
+It is the straight line through its neighbours and knows neither graphs nor the mathematics of clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscribe.diarization import activity, clustering, networks
+from polyscribe.diarization.activity import Window
+from polyscribe.diarization.networks import Floats, Networks
+from polyscribe.diarization.voices import Voices
+from polyscribe.domain.transcript import Turn
+from polyscribe.ports import SAMPLE_RATE_HZ, Sound
+
+WINDOW = 10 * SAMPLE_RATE_HZ
+STEP = SAMPLE_RATE_HZ
+"""Samples from one window to the next."""
+
+_SILENT = 1.5 / 32_768
+"""Windows that never exceed the last bit of 16-bit sound are not looked at."""
+_CLEAN_FRAMES = 25
+"""Frames (0.4 s) without anyone else that a print needs; with fewer, frames of overlap are taken too."""
+_RELIABLE_FRAMES = activity.FRAMES // 5
+"""Frames (2 s) without anyone else from which a print helps to decide who there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The window from sample `start`: how likely each of its voices is heard in each frame (589, 3)."""
+
+    start: int
+    likely: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """One voice of the window from sample `start`: its print (256), and in how many frames nobody else is heard."""
+
+    start: int
+    index: int
+    embedding: Floats
+    clean_frames: int
+
+
+class Community:
+    """The diarizer, loaded. One instance serves several threads at once."""
+
+    name = "community-1"
+
+    def __init__(self, models_dir: Path) -> None:
+        self._networks: Networks = networks.load(models_dir)
+        self._space = clustering.load_space()
+
+    def turns(self, sound: Sound, channel: int, speakers: int | None) -> list[Turn]:
+        """Who speaks when, in order of start; turns of different speakers may overlap.
+
+        `speakers` is kept to as far as there are voices enough; fewer come out when some are never heard alone.
+
+        Raises:
+            EngineFailed: INTERNAL, the runtime gave up.
+        """
+        heard, voices = self._listen(sound, channel)
+        whose = _whose(voices, self._space, speakers)
+        windows = [
+            Window(
+                each.start * 1000 // SAMPLE_RATE_HZ,
+                each.likely,
+                tuple(whose.get((each.start, index)) for index in range(activity.VOICES)),
+            )
+            for each in heard
+        ]
+        return activity.turns(windows, sound.length * 1000 // SAMPLE_RATE_HZ)
+
+    def _listen(self, sound: Sound, channel: int) -> tuple[list[_Heard], list[_Voice]]:
+        printer = Voices(self._networks, sound, channel)
+        heard: list[_Heard] = []
+        voices: list[_Voice] = []
+        for start in range(0, max(1, sound.length - WINDOW + STEP), STEP):
+            samples = sound.read(channel, start, start + WINDOW)
+            if np.abs(samples).max(initial=0.0) <= _SILENT:
+                continue
+            padded = np.pad(samples, (0, WINDOW - len(samples)))
+            classes = self._networks.segmentation.run(padded[None, None])[0]
+            voices += _voices(printer, start, activity.decisions(classes))
+            heard.append(_Heard(start, activity.likelihoods(classes).astype(np.float16)))
+        return heard, voices
+
+
+def _voices(printer: Voices, start: int, decided: Floats) -> list[_Voice]:
+    clean = decided * (decided.sum(axis=1, keepdims=True) < 2)
+    enough = clean.sum(axis=0) >= _CLEAN_FRAMES
+    masks = np.where(enough, clean, decided).T
+    if not masks.any():
+        return []
+    prints = printer.prints(start, masks, WINDOW)
+    return [
+        _Voice(start, index, prints[index], int(clean[:, index].sum()))
+        for index in range(activity.VOICES)
+        if prints[index].any()
+    ]
+
+
+def _whose(voices: list[_Voice], space: clustering.Space, speakers: int | None) -> dict[tuple[int, int], int]:
+    if not voices:
+        return {}
+    reliable = np.array([voice.clean_frames >= _RELIABLE_FRAMES for voice in voices])
+    if reliable.sum() < max(2, speakers or 0):
+        reliable[:] = True
+    embeddings = np.stack([voice.embedding for voice in voices]).astype(np.float64)
+    labels = clustering.speakers_of(embeddings, reliable, space, speakers)
+    return {(voice.start, voice.index): int(label) for voice, label in zip(voices, labels, strict=True)}
