@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from polyscribe.domain.errors import (
     EngineFailed,
@@ -97,19 +96,6 @@ def test_a_job_runs_its_flow_for_its_key(database, queue, working, diary):
     with working({"greet": flow}):
         diary.wait("hello you")
         eventually(lambda: status(database, "greet", "you") == "SUCCESS")
-
-
-def test_a_job_of_a_transaction_that_was_rolled_back_does_not_exist(database, queue):
-    with pytest.raises(LookupError):
-        _put_and_raise(database, queue)
-
-    assert status(database, "undone", "k") is None
-
-
-def _put_and_raise(database: Database, queue: DurableQueue) -> None:
-    with database.transaction() as tx:
-        queue.put(tx, "undone", "k", tenant="t")
-        raise LookupError
 
 
 def test_the_same_flow_and_key_is_one_job(database, queue, working, diary):
@@ -320,11 +306,6 @@ def test_cancelling_what_is_unknown_or_done_changes_nothing(database, queue, wor
     assert status(database, "done", "k") == "SUCCESS"
 
 
-def test_cancelling_inside_a_transaction_is_a_mistake_that_says_so(database, queue):
-    with pytest.raises(RuntimeError, match="already"), database.transaction():
-        queue.cancel("any", "k")
-
-
 def test_a_job_that_its_flow_did_not_see_to_is_reported_as_lost(database, queue, working, diary):
     async def flow(steps: Steps, key: str) -> None:
         raise LookupError("a mistake of ours")
@@ -475,11 +456,3 @@ def test_a_mistake_while_a_loss_is_noted_does_not_end_the_care_for_other_jobs(da
         put(database, queue, "twofold", "good")
 
         diary.wait("good")
-
-
-def test_upgrading_the_engine_twice_changes_nothing(database):
-    before = sa.inspect(database.engine).get_table_names()
-
-    engine.upgrade(database)
-
-    assert sa.inspect(database.engine).get_table_names() == before
