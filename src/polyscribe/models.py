@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from polyscribe.domain.errors import EngineFailed, EngineFault
+
+if TYPE_CHECKING:
+    import onnx
 
 CARRIER = "moonshine-voice==0.0.73"
 _PACKAGE = "moonshine_voice"
@@ -119,6 +124,23 @@ def asset(name: str, package: Path | None = None) -> Path:
     if found != ASSETS[name]:
         raise _missing(f"its file {name} is not the one of that version")
     return path
+
+
+def as_onnx(model: bytes) -> onnx.ModelProto:
+    """A model in ORT format as ONNX, with all weights; only onnxruntime reads that format, and it writes the other."""
+    import onnx
+    import onnxruntime as ort
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.onnx"
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.optimized_model_filepath = str(copy)
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.load_model_format", "ORT")
+        options.add_session_config_entry("session.save_model_format", "ONNX")
+        ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnx.load(copy)
 
 
 def _installed() -> Path:

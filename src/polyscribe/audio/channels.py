@@ -8,7 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscribe.audio.speech import HOP, Probabilities
+from polyscribe.audio.silero import HOP
+from polyscribe.audio.speech import Probabilities
 
 IDENTICAL_DB = -40.0
 """Left minus right this far below their sum: the same sound twice, coded apart at most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -28,8 +29,12 @@ UNREADABLE = "unintelligible"
 """Reason of a stretch in which somebody speaks and the engine did not believe what it wrote."""
 
 _NEAR_MS = 500
-_FOREIGN_SHARE = 0.5
-_FOREIGN_LEAST_MS = 2_000
+_Marked = tuple[int, int, Fate, str | None]
+_FOREIGN_LEAST_WORDS = 5
+_BELIEVABLE = 0.56
+_MIDDLING = 0.62
+_BENEFIT_OF_DOUBT = 7
+"""Words of middling confidence that are added to those of a file, so that a few hard words do not condemn it."""
 
 
 def assemble(
@@ -43,7 +48,7 @@ def assemble(
     heard = _in_order(plan, results)
     _refuse_foreign(heard)
     segments: list[Segment] = []
-    fates: list[list[tuple[int, int, Fate, str | None]]] = [[] for _ in plan.channels]
+    fates: list[list[_Marked]] = [[] for _ in plan.channels]
     for clip, each in heard:
         fates[clip.track].append((clip.start_ms, clip.end_ms, *_fate(each)))
         if each.readable and each.text:
@@ -72,10 +77,16 @@ def _in_order(plan: Plan, results: Sequence[PieceResult]) -> list[tuple[TrackCli
 
 
 def _refuse_foreign(heard: Sequence[tuple[TrackClip, Heard]]) -> None:
-    """Most of the speech unreadable means another language: then the readable rest is nonsense too."""
-    spoken = sum(clip.end_ms - clip.start_ms for clip, each in heard if each.text)
-    unreadable = sum(clip.end_ms - clip.start_ms for clip, each in heard if not each.readable)
-    if unreadable >= _FOREIGN_LEAST_MS and unreadable > spoken * _FOREIGN_SHARE:
+    """What is unbelievable as a whole is in another language; then the readable clips in it are nonsense too.
+
+    Judged by all words together: a clip alone says little, a file of twenty words says a lot.
+    """
+    judged = [(len(each.words), each.confidence) for _, each in heard if each.words and each.confidence is not None]
+    weight = sum(words for words, _ in judged)
+    if weight < _FOREIGN_LEAST_WORDS:
+        return
+    mean = sum(words * confidence for words, confidence in judged) / weight
+    if (mean * weight + _MIDDLING * _BENEFIT_OF_DOUBT) / (weight + _BENEFIT_OF_DOUBT) < _BELIEVABLE:
         message = "The speech could not be understood: it is in another language, or too unclear."
         raise EngineFailed(EngineFault.UNINTELLIGIBLE, message)
 
@@ -147,12 +158,12 @@ def _confidence(words: Sequence[Word]) -> float | None:
     return round(sum(known) / len(known), 3) if known else None
 
 
-def _account(plan: Plan, channel: int, own: Sequence[tuple[int, int, Fate, str | None]]) -> Iterator[Stretch]:
+def _account(plan: Plan, channel: int, own: Sequence[_Marked]) -> Iterator[Stretch]:
     """Stretches from 0 to the end without gaps: what could not be decoded, then the clips, the rest without speech."""
-    marks = sorted({0, plan.duration_ms, *_borders(plan, own)})
-    pieces = [(start, end, *_fate_at(plan, own, start)) for start, end in pairwise(marks)]
-    joined: list[tuple[int, int, Fate, str | None]] = []
-    for start, end, fate, reason in pieces:
+    lost = [(each.start_ms, min(each.end_ms, plan.duration_ms), Fate.FAILED, each.reason) for each in plan.lost]
+    marked = _filled(sorted(lost), _filled(sorted(own), [(0, plan.duration_ms, Fate.NO_SPEECH, None)]))
+    joined: list[_Marked] = []
+    for start, end, fate, reason in marked:
         if joined and joined[-1][2:] == (fate, reason):
             joined[-1] = (joined[-1][0], end, fate, reason)
         else:
@@ -160,14 +171,22 @@ def _account(plan: Plan, channel: int, own: Sequence[tuple[int, int, Fate, str |
     return (Stretch(channel, start, end, fate, reason) for start, end, fate, reason in joined)
 
 
-def _borders(plan: Plan, own: Sequence[tuple[int, int, Fate, str | None]]) -> Iterator[int]:
-    for start, end in [*((lost.start_ms, lost.end_ms) for lost in plan.lost), *((each[0], each[1]) for each in own)]:
-        yield min(start, plan.duration_ms)
-        yield min(end, plan.duration_ms)
-
-
-def _fate_at(plan: Plan, own: Sequence[tuple[int, int, Fate, str | None]], at: int) -> tuple[Fate, str | None]:
-    lost = next((each for each in plan.lost if each.start_ms <= at < each.end_ms), None)
-    if lost is not None:
-        return Fate.FAILED, lost.reason
-    return next(((fate, reason) for start, end, fate, reason in own if start <= at < end), (Fate.NO_SPEECH, None))
+def _filled(above: Sequence[_Marked], below: Sequence[_Marked]) -> list[_Marked]:
+    """Both in order of time and without overlaps: `below` wherever `above` leaves it to be seen."""
+    laid: list[_Marked] = []
+    covers = deque(above)
+    for start, end, fate, reason in below:
+        at = start
+        while covers and covers[0][0] < end:
+            cover = covers[0]
+            if at < cover[0]:
+                laid.append((at, cover[0], fate, reason))
+            if at < min(cover[1], end):
+                laid.append((max(at, cover[0]), min(cover[1], end), *cover[2:]))
+            at = max(at, min(cover[1], end))
+            if cover[1] > end:
+                break
+            covers.popleft()
+        if at < end:
+            laid.append((at, end, fate, reason))
+    return laid

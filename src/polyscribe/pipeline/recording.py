@@ -124,11 +124,11 @@ def _listen(sound: Sound, tracks: Sequence[Track], found: Found, measured: Measu
     if len(tracks) == 2 and found.layout is not Layout.IDENTICAL:
         masks = list(channels.masks(measured.levels()))
     gains = [_gain(max(found.speech_db[source] for source in track.sources)) for track in tracks]
-    heard = [
-        speech.Track(partial(_read, sound, index, gain), mask)
+    detector = speech.detector()
+    return [
+        speech.listen(detector, speech.Track(partial(_read, sound, index, gain), mask), sound.length)
         for index, (gain, mask) in enumerate(zip(gains, masks, strict=True))
     ]
-    return speech.detector().listen(heard, sound.length)
 
 
 def _read(sound: Sound, channel: int, gain: np.float32, start: int, stop: int) -> Samples:

@@ -1,11 +1,7 @@
-"""Reads the trained numbers of tiny-en out of the shipped `.ort` files. Knows the export, nothing of how to compute.
-
-An `.ort` file is a flatbuffer that only onnxruntime reads; it writes it back as ONNX, whose tensors can be looked up.
-"""
+"""Reads the trained numbers of tiny-en out of the shipped `.ort` files. Knows the export, nothing of how to compute."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import numpy_helper
+
+from polyscribe import models
 
 Array = NDArray[Any]
 
@@ -42,7 +39,7 @@ class Weights:
 def read(path: Path) -> Weights:
     """The weights of one `.ort` file, those of nested graphs included."""
     weights = Weights({}, {}, {})
-    for graph, visible in _graphs(_as_onnx(path).graph, {}):
+    for graph, visible in _graphs(models.as_onnx(path.read_bytes()).graph, {}):
         weights.tensors.update(visible)
         for node in graph.node:
             match node.op_type:
@@ -62,18 +59,6 @@ def read(path: Path) -> Weights:
                 case _:
                     pass
     return weights
-
-
-def _as_onnx(path: Path) -> onnx.ModelProto:
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "model.onnx"
-        options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.optimized_model_filepath = str(copy)
-        options.add_session_config_entry("session.load_model_format", "ORT")
-        options.add_session_config_entry("session.save_model_format", "ONNX")
-        ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return onnx.load(copy)
 
 
 def _graphs(graph: onnx.GraphProto, outer: dict[str, Array]) -> Iterator[tuple[onnx.GraphProto, dict[str, Array]]]:
