@@ -1,8 +1,8 @@
 """What happens inside the sandbox: FFmpeg, through PyAV, turns one open file into blocks of 16 kHz samples.
 
 Runs only in a confined child and reports by messages; judges nothing that a caller could decide: formats, lengths and
-rates are its words, not its rules. PyAV is never imported by the service itself. `av.subtitles.stream` is imported
-because PyAV would do it when it opens a file, where nothing can be imported any more.
+rates are its words, not its rules. PyAV is never imported by the service itself. The `av.subtitles` modules are
+imported because PyAV would do so when it opens a file with such a track, where nothing can be imported any more.
 
 Messages: `S` source (JSON), `B` block (interleaved signed 16-bit samples), `E` end (JSON), `F` failed (JSON).
 """
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import av
 import av.error
+import av.subtitles.codeccontext
 import av.subtitles.stream
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -103,7 +104,11 @@ class _Tape:
         return os.read(self._descriptor, size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return os.lseek(self._descriptor, offset, whence)
+        try:
+            return os.lseek(self._descriptor, offset, whence)
+        except OSError:
+            # A damaged index leads before the beginning; for FFmpeg that is a seek that failed.
+            return -1
 
     def tell(self) -> int:
         return os.lseek(self._descriptor, 0, os.SEEK_CUR)
@@ -120,15 +125,23 @@ class _Speaker:
         self._block = bytearray()
         self.frames = 0
 
-    def say(self, frame: AudioFrame) -> None:
+    def say(self, frame: AudioFrame) -> bool:
+        """Resample a frame; False when it is of a shape that cannot become ours."""
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if shape != self._shape:
-            self._drain()
-            self._resampler = _resampler(frame, self._channels)
-            self._shape = shape
-        if self._resampler is not None:
+        try:
+            if shape != self._shape:
+                self._drain()
+                self._resampler = _resampler(frame, self._channels)
+                self._shape = shape
+            if self._resampler is None:
+                return False
             for resampled in self._resampler.resample(frame):
                 self._add(resampled)
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self._resampler = None
+        return self._resampler is not None
 
     def pause(self, until_s: float) -> tuple[int, int]:
         """Silence after all that was said, up to a place in the whole sound; its first frame and the next after it.
@@ -166,14 +179,16 @@ class _Speaker:
             self._block = bytearray()
 
 
-def _resampler(frame: AudioFrame, channels: int) -> AudioResampler:
-    """From the frame's shape to ours. As long as their number fits, channels are passed on unmixed."""
-    count = len(frame.layout.channels)
-    if not 0 < count <= MOST_CHANNELS:
-        raise Failed(SourceFault.TOO_MANY_CHANNELS, f"The sound has {count} channels; one or two can be transcribed.")
-    if not 0 < frame.sample_rate <= MOST_RATE_HZ:
-        raise Failed(SourceFault.RATE_TOO_HIGH, f"The sample rate of {frame.sample_rate} Hz is above {MOST_RATE_HZ}.")
-    layout = frame.layout if count == channels else ("mono" if channels == 1 else "stereo")
+def _is_sayable(frame: AudioFrame) -> bool:
+    return 0 < len(frame.layout.channels) <= MOST_CHANNELS and 0 < frame.sample_rate <= MOST_RATE_HZ
+
+
+def _resampler(frame: AudioFrame, channels: int) -> AudioResampler | None:
+    """From the frame's shape to ours, if there is a way. As long as their number fits, channels are never mixed."""
+    if not _is_sayable(frame):
+        return None
+    is_same = len(frame.layout.channels) == channels
+    layout = frame.layout if is_same else ("mono" if channels == 1 else "stereo")
     return AudioResampler(format="s16", layout=layout, rate=RATE_HZ)
 
 
@@ -232,7 +247,8 @@ class _Track:
             yield from self._container.demux(self._stream)
         except av.error.EOFError:
             return
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, IndexError) as error:
+            # PyAV ends in an IndexError when a damaged file opens another track on the way.
             if isinstance(error, MemoryError):
                 raise
             self.broken = True
@@ -317,6 +333,9 @@ def _decode(source: int, out: int, *, only_probe: bool) -> None:
         raise Failed(SourceFault.NOT_AUDIO, "The file is not sound in a format that can be read.")
     if not container.streams.audio:
         raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
+    context = container.streams.audio[0].codec_context
+    if context is None or context.codec.name not in DECODERS.split(","):
+        raise Failed(SourceFault.FORMAT_NOT_ALLOWED, "The sound is in a codec that cannot be read.")
     track = _Track(container)
     frames = track.frames()
     before: list[Timed] = []
@@ -327,7 +346,7 @@ def _decode(source: int, out: int, *, only_probe: bool) -> None:
         raise Failed(SourceFault.NO_AUDIO, "The file has no sound in it.")
     described = track.describe(first, head, size)
     tell(out, b"S", json.dumps(described).encode())
-    if only_probe:
+    if only_probe or not _is_sayable(first):
         return
     speaker = _Speaker(out, described["channels"])
     lost = _speak(speaker, track, itertools.chain(before, frames))
@@ -358,11 +377,11 @@ def _speak(speaker: _Speaker, track: _Track, frames: Iterable[Timed]) -> list[tu
             elif start > 0 and not track.is_clocked:
                 _mark(lost, start, stop, "missing")
         errors = track.errors
-        if isinstance(frame, AudioFrame):
-            speaker.say(frame)
+        if isinstance(frame, AudioFrame) and speaker.say(frame):
             continue
-        start, stop = speaker.pause(start_s + frame.length_s)
-        if frame.is_damage:
+        length_s = frame.length_s if isinstance(frame, Hole) else frame.samples / (frame.sample_rate or RATE_HZ)
+        start, stop = speaker.pause(start_s + length_s)
+        if not isinstance(frame, Hole) or frame.is_damage:
             _mark(lost, start, stop, "undecodable")
     speaker.finish()
     return lost
