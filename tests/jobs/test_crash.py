@@ -94,6 +94,14 @@ class House:
                 connection.invalidate()
             return False
 
+    def drop_connections(self) -> None:
+        others = sa.text(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        with self.database.engine.connect() as connection:
+            connection.execute(others)
+
     def put(self, *keys: str, flow: str = "toy", wait_s: float = 0.0) -> None:
         for number, key in enumerate(keys):
             with self.database.transaction() as tx:
@@ -276,3 +284,18 @@ def test_a_delayed_job_survives_the_death_of_its_worker_and_keeps_its_time(house
 
     assert house.steps("delayed", "begin")[0].at_s >= due_s - 0.01
     house.check("delayed", kills=0)
+
+
+def test_a_database_that_drops_its_connections_costs_no_job(house: House) -> None:
+    if house.database.is_sqlite:
+        pytest.skip("SQLite has no connections to drop")
+    keys = [f"dropped-{number}" for number in range(6)]
+    house.start()
+    house.put(*keys)
+
+    for number in range(3):
+        house.wait(lambda at=number: house.begun(keys[0], f"piece-{at}"))
+        house.drop_connections()
+    house.wait_for(*keys)
+
+    house.check(*keys, kills=3)
