@@ -1,0 +1,54 @@
+"""What all commands have in common: the program's own options, the settings that follow, and how results are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from polyscribe.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What stood in front of the command's name."""
+
+    config: Path | None
+    data_dir: Path | None
+    is_debugging: bool
+
+
+def settings_of(context: typer.Context, **flags: Any) -> Settings:
+    """The settings with these flags on top.
+
+    Raises:
+        BadInput: a setting is unknown or impossible.
+    """
+    from polyscribe import settings
+
+    chosen: Chosen = context.obj
+    return settings.read({"data_dir": chosen.data_dir, **flags}, chosen.config)
+
+
+def write_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table on standard output; in a pipe its cells are separated by tabs and not cut."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines("\t".join(row) + "\n" for row in [columns, *rows])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
