@@ -17,11 +17,11 @@ import typer
 from polyscribe import __version__
 from polyscribe.cli.accounts import account, key
 from polyscribe.cli.checks import doctor, engines
-from polyscribe.cli.options import Chosen
+from polyscribe.cli.options import Chosen, message_of
 from polyscribe.cli.recordings import export, recording
 from polyscribe.cli.serve import migrate, serve, worker
 from polyscribe.cli.transcribe import transcribe
-from polyscribe.domain.errors import BadInput, PolyscribeError
+from polyscribe.domain.errors import BadInput
 
 ANYWHERE = {"--debug": 0, "--config": 1, "--data-dir": 1}
 """Options of the whole program that may also stand behind a command's name, and how many values they take."""
@@ -108,19 +108,5 @@ def _told(error: Exception) -> int:
     usage = isinstance(error, typer.TyperException)
     if usage and not str(error):
         return 2  # the help was shown because nothing was asked for
-    message = _message(error).strip().replace("\n", " ")
-    typer.echo(f"polyscribe: {message}", err=True)
+    typer.echo(f"polyscribe: {message_of(error)}", err=True)
     return 2 if usage or isinstance(error, BadInput) else 1
-
-
-def _message(error: Exception) -> str:
-    match error:
-        case typer.TyperException():
-            return f"{error.format_message()} See `polyscribe --help`."
-        case PolyscribeError():
-            return error.message
-        case OSError() if error.strerror:
-            where = f"{error.filename}: " if error.filename else ""
-            return f"{where}{error.strerror}."
-        case _:
-            return f"Unexpected {type(error).__name__}: {error}. Run it again with --debug and tell us what it shows."

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from polyscribe.domain.errors import FetchFailed, FetchFault, PolyscribeError
+
 if TYPE_CHECKING:
     from polyscribe.settings import Settings
 
@@ -33,6 +35,23 @@ def settings_of(context: typer.Context, **flags: Any) -> Settings:
 
     chosen: Chosen = context.obj
     return settings.read({"data_dir": chosen.data_dir, **flags}, chosen.config)
+
+
+def message_of(error: Exception, subject: str | None = None) -> str:
+    """What is wrong and what to do, in one line; `subject` is what the reader knows it is about already."""
+    match error:
+        case typer.TyperException():
+            text = f"{error.format_message()} See `polyscribe --help`."
+        case FetchFailed(fault=FetchFault.FORBIDDEN_ADDRESS):
+            text = f"{error.message} POLYSCRIBE_ALLOWED_PRIVATE_HOSTS can allow it."
+        case PolyscribeError():
+            text = error.message
+        case OSError() if error.strerror:
+            is_about_it = error.filename is None or str(error.filename) == subject
+            text = f"{error.strerror}." if is_about_it else f"{error.filename}: {error.strerror}."
+        case _:
+            text = f"Unexpected {type(error).__name__}: {error}. Run it again with --debug and tell us what it shows."
+    return " ".join(text.split())
 
 
 def write_json(value: Any) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyscribe.cli.options import settings_of
-from polyscribe.domain.errors import BadInput, PolyscribeError
+from polyscribe.cli.options import message_of, settings_of
+from polyscribe.domain.errors import BadInput
 from polyscribe.domain.transcription import ChannelMode, Wanted
 
 if TYPE_CHECKING:
@@ -232,11 +232,10 @@ def _finish(task: Task, future: Future[Transcript] | None, report: Report) -> bo
         return False
     try:
         report.done(task.source, future.result(), task.outputs)
-    except PolyscribeError as error:
-        report.failed(task.source, error.message)
-        return True
-    except OSError as error:
-        report.failed(task.source, f"{error.filename}: {error.strerror}." if error.strerror else str(error))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever is wrong with one file, the others go on)
+        report.failed(task.source, message_of(error, task.source))
         return True
     return False
 
