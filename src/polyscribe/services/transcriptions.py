@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -57,6 +58,13 @@ def create(app: App, transcription: Transcription, key: Key | None = None) -> Cr
             raise Conflict("The transcription exists already.") from error
         return repeated
     return Created(transcription)
+
+
+def made_before(app: App, account_id: UUID, api: str, key: str) -> Transcription | None:
+    """The transcription that an idempotency key stands for, while its window lasts."""
+    with app.database.reading() as tx:
+        found = transcriptions.remembered(tx, account_id, api, key, app.now() - IDEMPOTENCY_WINDOW)
+        return None if found is None else transcriptions.by_id(tx, found[0])
 
 
 def find(app: App, account_id: UUID, api: str, transcription_id: UUID) -> Transcription:
@@ -130,12 +138,18 @@ def conversation_of(app: App, transcription_id: UUID) -> Conversation | None:
         return conversations.of_transcription(tx, transcription_id)
 
 
-def conversation_page(
-    app: App, account_id: UUID, before: tuple[datetime, UUID] | None, limit: int
-) -> list[Conversation]:
-    """Newest first."""
+def conversation_ids(app: App, transcription_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The conversations that transcriptions were kept as, by transcription."""
     with app.database.reading() as tx:
-        return conversations.page(tx, account_id, before, limit)
+        return conversations.ids_of_transcriptions(tx, transcription_ids)
+
+
+def conversation_page(
+    app: App, account_id: UUID, before: tuple[datetime, UUID] | None, limit: int, source_id: UUID | None = None
+) -> list[Conversation]:
+    """Newest first; `source_id` restricts to those of one recording or of one call."""
+    with app.database.reading() as tx:
+        return conversations.page(tx, account_id, before, limit, source_id)
 
 
 def counts(app: App) -> dict[Status, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from polyscribe.storage.tables import conversations, place
+from polyscribe.storage.tables import conversations, place, recordings, transcriptions
 
 TABLE = conversations
 
@@ -40,9 +40,25 @@ def of_transcription(tx: sa.Connection, transcription_id: UUID) -> Conversation 
     return None if row is None else Conversation(*row)
 
 
-def page(tx: sa.Connection, account_id: UUID, before: tuple[datetime, UUID] | None, limit: int) -> list[Conversation]:
-    """Newest first, behind the one whose (created_at, id) is `before`."""
+def ids_of_transcriptions(tx: sa.Connection, transcription_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Ids of conversations by transcription; those that were not kept are absent."""
+    query = sa.select(TABLE.c.transcription_id, TABLE.c.id).where(TABLE.c.transcription_id.in_(transcription_ids))
+    return {row.transcription_id: row.id for row in tx.execute(query)}
+
+
+def page(
+    tx: sa.Connection,
+    account_id: UUID,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    source_id: UUID | None = None,
+) -> list[Conversation]:
+    """Newest first, behind the one whose (created_at, id) is `before`; of one recording or call if `source_id`."""
     query = sa.select(TABLE).where(TABLE.c.account_id == account_id)
+    if source_id is not None:
+        own = sa.select(transcriptions.c.id).outerjoin(recordings, recordings.c.id == transcriptions.c.recording_id)
+        is_source = (transcriptions.c.recording_id == source_id) | (recordings.c.call_id == source_id)
+        query = query.where(TABLE.c.transcription_id.in_(own.where(is_source)))
     if before is not None:
         query = query.where(place(TABLE) < place(TABLE, before))
     query = query.order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(limit)

@@ -1,1 +1,1 @@
-"""HTTP manners shared by all APIs."""
+"""HTTP manners that all APIs share. Knows no API."""
