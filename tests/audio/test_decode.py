@@ -4,6 +4,7 @@ import io
 import socket
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -126,6 +127,14 @@ def test_what_turns_out_too_long_is_refused_while_decoding(tmp_path: Path) -> No
     assert fault_of(saved(tmp_path / "sound", content), max_ms=5000) is SourceFault.TOO_LONG
 
 
+def test_what_a_codec_adds_is_not_too_long(tmp_path: Path) -> None:
+    content = encoded(tone(16_000, 3.0), 16_000, "adts", "aac")
+
+    frames, _ = decoded(saved(tmp_path / "sound", content), max_ms=3000)
+
+    assert len(frames) > 48_000
+
+
 def test_the_summary_is_not_there_before_the_end(tmp_path: Path) -> None:
     path = saved(tmp_path / "sound", wav(tone(8000, 1.0), 8000))
 
@@ -141,6 +150,15 @@ def test_leaving_early_leaves_no_process(tmp_path: Path) -> None:
 
     nurseries = psutil.Process().children()
     assert [child for nursery in nurseries for child in nursery.children()] == []
+
+
+def test_several_files_are_decoded_at_once(tmp_path: Path) -> None:
+    paths = [saved(tmp_path / str(index), wav(tone(8000, 20.0 + index, 2), 8000)) for index in range(6)]
+
+    with ThreadPoolExecutor(6) as threads:
+        lengths = list(threads.map(lambda path: len(decoded(path)[0]), paths))
+
+    assert lengths == [(20 + index) * 16_000 for index in range(6)]
 
 
 # Lies and damage

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscribe.audio import sandbox
-from polyscribe.audio.probe import Source, check, measure, read_json, read_source, too_long
+from polyscribe.audio.probe import GRACE_MS, Source, check, measure, read_json, read_source, too_long
 from polyscribe.domain.errors import SourceFailed, SourceFault
 from polyscribe.domain.transcription import Limits
 from polyscribe.ports import SAMPLE_RATE_HZ
@@ -73,7 +73,7 @@ class Decoding:
         return self._summary
 
     def __iter__(self) -> Iterator[Block]:
-        most = self._limits.max_ms * FRAMES_PER_MS
+        most = (self._limits.max_ms + GRACE_MS) * FRAMES_PER_MS
         told: dict[str, Any] | None = None
         for kind, payload in self._messages:
             if kind == b"F":
@@ -86,7 +86,7 @@ class Decoding:
                 if self._frames > most:
                     raise too_long(self._limits)
                 yield block
-        if told is None:
+        if told is None or told.get("frames") != self._frames:
             raise SourceFailed(SourceFault.CORRUPT, "The decoder broke on this file.")
         self._summary = self._summarise(told)
 
@@ -109,11 +109,17 @@ def _block(payload: bytearray, channels: int) -> Block:
 
 
 def _lost(told: Any, frames: int) -> tuple[Lost, ...]:
+    """The stretches in whole milliseconds, in order and apart from each other."""
+    lost: list[Lost] = []
     try:
-        stretches = [(int(start), min(int(stop), frames), str(reason)[:40]) for start, stop, reason in told]
+        for start, stop, reason in told:
+            start_ms = max(int(start) // FRAMES_PER_MS, lost[-1].end_ms if lost else 0)
+            end_ms = -(-min(int(stop), frames) // FRAMES_PER_MS)
+            if start_ms < end_ms:
+                lost.append(Lost(start_ms, end_ms, str(reason)[:40]))
     except (TypeError, ValueError) as error:
         raise SourceFailed(SourceFault.CORRUPT, "The decoder broke on this file.") from error
-    return tuple(Lost(start // FRAMES_PER_MS, -(-stop // FRAMES_PER_MS), reason) for start, stop, reason in stretches)
+    return tuple(lost)
 
 
 def allowance_for(max_ms: int) -> sandbox.Allowance:

@@ -37,7 +37,7 @@ BLOCK_BYTES = 1 << 17
 READ_BYTES = 1 << 17
 MOST_CHANNELS = 2
 MOST_RATE_HZ = 192_000
-MOST_ERRORS = 5_000
+MOST_ERRORS = 100_000
 MOST_ERRORS_AT_START = 500
 MOST_LOST = 1_000
 
@@ -350,13 +350,10 @@ def _decode(source: int, out: int, *, only_probe: bool) -> None:
         return
     speaker = _Speaker(out, described["channels"])
     lost = _speak(speaker, track, itertools.chain(before, frames))
-    tell(out, b"E", json.dumps({"frames": speaker.frames, "lost": lost, "broken": track.broken}).encode())
+    tell(out, b"E", json.dumps({"frames": speaker.frames, "lost": lost}).encode())
 
 
-def _first(
-    frames: Iterable[Timed],
-    before: list[Timed],
-) -> AudioFrame | None:
+def _first(frames: Iterable[Timed], before: list[Timed]) -> AudioFrame | None:
     """The first frame with sound; it and the holes before it are put into `before`."""
     for each in frames:
         before.append(each)

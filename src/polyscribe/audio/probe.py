@@ -18,6 +18,9 @@ from polyscribe.domain.transcription import Limits
 
 MOST_CHANNELS = 2
 MOST_RATE_HZ = 192_000
+GRACE_MS = 250
+"""What codecs add to the length of a sound: not a reason to call it too long."""
+
 LEAST_BITS_PER_S = 200
 """No codec in use needs less; a header that claims so much length for so few bytes is not believed."""
 
@@ -152,7 +155,7 @@ def check(source: Source, size_bytes: int, limits: Limits) -> None:
         raise SourceFailed(SourceFault.RATE_TOO_HIGH, message)
     claimed_ms = source.claimed_ms or 0
     is_credible = size_bytes * 8000 >= claimed_ms * LEAST_BITS_PER_S
-    if is_credible and claimed_ms > limits.max_ms + limits.max_ms // 100 + 1000:
+    if is_credible and claimed_ms > limits.max_ms + limits.max_ms // 100 + GRACE_MS:
         raise too_long(limits)
 
 

@@ -28,6 +28,7 @@ from polyscribe.telemetry import emit
 
 LARGEST_MESSAGE = 1 << 22
 START_S = 60.0
+STOP_S = 10.0
 PIPE_BYTES = 1 << 20
 
 
@@ -190,7 +191,11 @@ class _Nursery:
             self._control.close()
             self._control = None
         if self._process is not None:
-            self._process.wait()
+            try:
+                self._process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
     def stop(self) -> None:
