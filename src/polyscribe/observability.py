@@ -29,8 +29,12 @@ FIGURES_DIR = "PROMETHEUS_MULTIPROC_DIR"
 QUIET = ("uvicorn", "uvicorn.access", "dbos", "alembic", "sqlalchemy", "httpcore2", "httpx2", "asyncio", "obstore")
 """Loggers of other people that speak up from warnings on; what they tell below that, telemetry tells better."""
 
+ONLY_COUNTED = frozenset({"piece_recognised"})
+"""What happens too often for a line each."""
+
 _EVENTS = Counter("polyscribe_events", "What happened, by name and fault.", ["event", "fault"])
 _AUDIO = Counter("polyscribe_audio_seconds", "Audio that was transcribed.")
+_RECOGNITION = Counter("polyscribe_recognition_cpu_seconds", "Processor time of recognition.")
 _URL = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?:[^\s/@\"']*@)?(?P<rest>[^\s?#\"'<>]*)(?P<query>[?#][^\s\"'<>]*)?"
 )
@@ -54,6 +58,8 @@ def start_logging(log_format: str, part: str, stream: TextIO | None = None) -> C
     logger = logging.getLogger("polyscribe")
 
     def tell(name: str, facts: dict[str, telemetry.Fact]) -> None:
+        if name in ONLY_COUNTED:
+            return
         level = logging.WARNING if "failed" in name or "lost" in name else logging.INFO
         logger.log(level, name, extra={"facts": facts})
 
@@ -147,3 +153,6 @@ def _count(name: str, facts: dict[str, telemetry.Fact]) -> None:
     audio_ms = facts.get("audio_ms")
     if name == "transcription_done" and isinstance(audio_ms, int):
         _AUDIO.inc(audio_ms / 1000)
+    cpu_s = facts.get("cpu_s")
+    if name == "piece_recognised" and isinstance(cpu_s, float):
+        _RECOGNITION.inc(cpu_s)

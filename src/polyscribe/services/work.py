@@ -7,6 +7,7 @@ that was killed goes on where it was and repeats at most the pieces in flight.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
@@ -140,7 +141,10 @@ def _recognise(app: App, room: Room, key: str) -> bool:
 
 
 def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transcription, piece: Piece) -> PieceResult:
-    return recognise(sound, piece, plan, engine, transcription.wanted.language)
+    began_s = time.thread_time()
+    result = recognise(sound, piece, plan, engine, transcription.wanted.language)
+    emit("piece_recognised", transcription=str(transcription.id), cpu_s=round(time.thread_time() - began_s, 4))
+    return result
 
 
 def _results(
