@@ -24,21 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from speech import long_wav
 
-from servers import Server, customer, polyscribe
+from servers import Customer, Server, customer, polyscribe
 
 CLIENTS = 32
-CONFIGURATION = {
-    "configuration": {
-        "configurationType": "Transcription",
-        "transcriptionEngine": "deepgram",
-        "language": "en-US",
-        "transcriptionStatusCallback": {"url": "http://127.0.0.1:9/none", "method": "POST"},
-        "participantDefaults": [
-            {"audioChannelIndex": 1, "type": "CUSTOMER"},
-            {"audioChannelIndex": 2, "type": "HUMAN_AGENT"},
-        ],
-    }
-}
 
 
 class Client:
@@ -64,30 +52,47 @@ class Client:
         return answer.status, answer.read()
 
 
+def configuration(client: Client, host: Customer, **more: object) -> str:
+    """The id of a new configuration that tells `host` of every end."""
+    wanted = {
+        "configurationType": "Transcription",
+        "transcriptionEngine": "deepgram",
+        "language": "en-US",
+        "transcriptionStatusCallback": {"url": f"{host.url}/callback", "method": "POST"},
+        "participantDefaults": [
+            {"audioChannelIndex": 1, "type": "CUSTOMER"},
+            {"audioChannelIndex": 2, "type": "HUMAN_AGENT"},
+        ],
+        **more,
+    }
+    status, body = client.call("POST", "/v2/Configurations/Transcription", {"configuration": wanted})
+    if status != 201:
+        raise SystemExit(f"{status} {body!r}")
+    return str(json.loads(body)["id"])
+
+
 def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def occupy(client: Client, configuration: str, url: str) -> None:
+def occupy(client: Client, wanted: str, url: str) -> None:
     """Long jobs, so that every core recognises during the measurement."""
     for _ in range(4):
         status, body = client.call(
-            "POST", "/v3/Transcriptions", {"transcriptionConfigurationId": configuration, "mediaUrl": url}
+            "POST", "/v3/Transcriptions", {"transcriptionConfigurationId": wanted, "mediaUrl": url}
         )
         if status != 202:
             raise SystemExit(f"{status} {body!r}")
 
 
-def measure(client: Client, server: Server, configuration: str, url: str, seconds: float, rate: float) -> None:
+def measure(client: Client, server: Server, wanted: str, url: str, seconds: float, rate: float) -> None:
     creates: list[float] = []
     bad: list[int] = []
     health: list[float] = []
     stop = threading.Event()
 
     def create(due: float) -> None:
-        status, _ = client.call(
-            "POST", "/v3/Transcriptions", {"transcriptionConfigurationId": configuration, "mediaUrl": url}
-        )
+        status, _ = client.call("POST", "/v3/Transcriptions", {"transcriptionConfigurationId": wanted, "mediaUrl": url})
         creates.append(time.perf_counter() - due)
         if status != 202:
             bad.append(status)
@@ -111,7 +116,8 @@ def measure(client: Client, server: Server, configuration: str, url: str, second
     stop.set()
     looker.join()
     print(
-        f"accepted {len(creates) - len(bad)} in {took:.1f} s = {(len(creates) - len(bad)) / took:.0f}/s, {len(bad)} refused"
+        f"accepted {len(creates) - len(bad)} in {took:.1f} s = {(len(creates) - len(bad)) / took:.0f}/s, "
+        f"{len(bad)} refused"
     )
     print(f"create  p50 {statistics.median(creates) * 1e3:.0f} ms  p99 {percentile(creates, 0.99) * 1e3:.0f} ms")
     print(f"healthz p50 {statistics.median(health) * 1e3:.1f} ms  p99 {percentile(health, 0.99) * 1e3:.1f} ms")
@@ -127,14 +133,10 @@ def main() -> None:
         long_wav(folder / "long.wav", minutes=30)
         with customer(folder) as host, polyscribe(folder / "data") as server:
             client = Client(server)
-            status, body = client.call("POST", "/v2/Configurations/Transcription", CONFIGURATION)
-            if status != 201:
-                raise SystemExit(f"{status} {body!r}")
-            configuration = json.loads(body)["id"]
-            url = f"{host.url}/long.wav"
-            occupy(client, configuration, url)
+            wanted, url = configuration(client, host), f"{host.url}/long.wav"
+            occupy(client, wanted, url)
             time.sleep(10)
-            measure(client, server, configuration, url, given.seconds, given.rate)
+            measure(client, server, wanted, url, given.seconds, given.rate)
 
 
 if __name__ == "__main__":
