@@ -160,22 +160,12 @@ class _Nursery:
             socket.send_fds(self._control, [message], descriptors)
 
     def _start(self) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # Nothing of our environment goes along: it holds secrets, and a child reads hostile files.
-        environment = {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part), "PYTHONUTF8": "1"}
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", "from polyscribe.audio.nursery import main; main()"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env=environment,
-                start_new_session=True,
-            )
         self._owner = os.getpid()
-        self._control.settimeout(START_S)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
+            with theirs:
+                self._process = _nursery_process(theirs)
+            self._control.settimeout(START_S)
             told = self._control.recv(16)
         except OSError:
             told = b""
@@ -202,6 +192,20 @@ class _Nursery:
         with self._lock:
             if self._owner == os.getpid():
                 self._stop()
+
+
+def _nursery_process(control: socket.socket) -> subprocess.Popen[bytes]:
+    # Nothing of our environment goes along: it holds secrets, and a child reads hostile files.
+    environment = {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part), "PYTHONUTF8": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", "from polyscribe.audio.nursery import main; main()"],
+        stdin=control.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+    )
 
 
 _nursery = _Nursery()
