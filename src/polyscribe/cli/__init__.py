@@ -51,6 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(given, is_debugging))
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"polyscribe {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _program(
     context: typer.Context,
@@ -61,11 +67,10 @@ def _program(
         Path | None, typer.Option(metavar="DIR", help="Folder of database, blobs, models and spool.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"polyscribe {__version__}")
-        raise typer.Exit
     context.obj = Chosen(config, data_dir, debug)
 
 

@@ -89,6 +89,9 @@ def sample(settings: Settings, _options: dict[str, Any]) -> None:
     show(settings)
 
 
+LONG_LIVED = frozenset({"api", "worker"})
+"""Parts that log and count; the others talk to the operator, and are over soon."""
+
 PARTS: dict[str, Callable[[Settings, dict[str, Any]], None]] = {
     "api": api,
     "worker": worker,
@@ -105,8 +108,9 @@ def main() -> None:
     from polyscribe.settings import taken_over
 
     settings = taken_over(told["settings"])
-    observability.start_logging(settings.log_format, sys.argv[1])
-    observability.start_counting()
+    if sys.argv[1] in LONG_LIVED:
+        observability.start_logging(settings.log_format, sys.argv[1])
+        observability.start_counting()
     try:
         PARTS[sys.argv[1]](settings, told["options"])
     except Refused as error:

@@ -36,10 +36,10 @@ class Report(Protocol):
 
 
 @contextmanager
-def report_for(forms: Sequence[str], is_form_chosen: bool, count: int) -> Iterator[Report]:
-    """The report that fits where our output goes."""
+def report_for(forms: Sequence[str], count: int, *, is_printing: bool) -> Iterator[Report]:
+    """The report that fits where our output goes; `is_printing`: transcripts are wanted there, also in a pipe."""
     with ExitStack() as stack:
-        if sys.stdout.isatty() or is_form_chosen:
+        if sys.stdout.isatty() or is_printing:
             yield stack.enter_context(_terminal(forms, count))
         else:
             yield _Lines()

@@ -27,7 +27,7 @@ def show(settings: Settings) -> None:
     engine = local.engine_for(settings, wanted)
     desk = local.Desk(room, settings.workers, engine, wanted, "", Event())
     typer.echo("A sample call, transcribed on this machine:\n")
-    with report_for(["txt"], True, 1) as report, report.following(str(SAMPLE)) as progress:
+    with report_for(["txt"], 1, is_printing=True) as report, report.following(str(SAMPLE)) as progress:
         transcript = local.transcribe(desk, str(SAMPLE), progress)
         report.done(str(SAMPLE), transcript, ())
     typer.echo("\nYour own: polyscribe transcribe FILE, or a request to one of the addresses above.")

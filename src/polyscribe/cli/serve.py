@@ -104,8 +104,9 @@ def _greet(settings: Settings, listener: socket.socket, apis: list[Any], is_new:
     _wait_for_answer(within, port)
     base = settings.public_url or f"http://{f'[{within}]' if ':' in within else within}:{port}"
     lines = ["", f"Polyscribe answers on {base}"]
-    lines += [f"  {title:<28} {' '.join(base + prefix for prefix in prefixes)}" for title, prefixes in apis]
-    lines += [f"  {'Start page':<28} {base}/", f"  {'API documentation':<28} {base}/docs"]
+    for title, prefixes in apis:
+        lines += [f"  {title if prefix == prefixes[0] else '':<40} {base}{prefix}" for prefix in prefixes]
+    lines += [f"  {'Start page':<40} {base}/", f"  {'API documentation':<40} {base}/docs"]
     typer.echo("\n".join([*lines, "Ctrl+C ends it.", ""]))
     if is_new:
         from polyscribe.cli.supervisor import Part, show

@@ -92,7 +92,7 @@ def transcribe(
     tasks = plan(sources, forms, output)
     settings = settings_of(context)
     with _desk(settings, Wanted(language, engine, channels, diarize)) as desk:
-        failed = _run(desk, tasks, forms, form is not None, overwrite)
+        failed = _run(desk, tasks, forms, overwrite, is_printing=form is not None)
     if failed:
         raise typer.Exit(1)
 
@@ -127,9 +127,8 @@ def write(path: Path, text: str) -> None:
             file.write(text)
         part.chmod(0o666 & ~_umask())
         part.replace(path)
-    except OSError:
+    finally:
         part.unlink(missing_ok=True)
-        raise
 
 
 def _forms(form: str | None) -> list[str]:
@@ -188,13 +187,14 @@ def _desk(settings: Settings, wanted: Wanted) -> Iterator[Desk]:
         room.slots.shutdown(wait=True, cancel_futures=True)
 
 
-def _run(desk: Desk, tasks: Sequence[Task], forms: Sequence[str], is_form_chosen: bool, overwrite: bool) -> int:
+def _run(desk: Desk, tasks: Sequence[Task], forms: Sequence[str], overwrite: bool, *, is_printing: bool) -> int:
     """How many sources failed."""
     from polyscribe.cli.reports import report_for
 
     failed = 0
+    is_printing = is_printing and not all(task.outputs for task in tasks)
     # As many files at once as there are slots: a short file alone cannot fill them.
-    with report_for(forms, is_form_chosen, len(tasks)) as report, ThreadPoolExecutor(desk.slots) as files:
+    with report_for(forms, len(tasks), is_printing=is_printing) as report, ThreadPoolExecutor(desk.slots) as files:
         work = [(task, _submit(files, desk, task, forms, report, overwrite)) for task in tasks]
         try:
             for task, future in work:
