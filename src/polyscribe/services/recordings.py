@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from polyscribe.domain.errors import Conflict, NotFound
 from polyscribe.domain.recording import Call, Recording
+from polyscribe.services import renditions
 from polyscribe.services.app import App
 from polyscribe.storage import recordings
 
@@ -80,7 +81,8 @@ def delete(app: App, account_id: UUID, recording_id: UUID) -> None:
     with app.database.transaction() as tx:
         recordings.delete(tx, account_id, recording_id, app.now())
     if found.blob_key is not None:
-        app.blobs.delete(found.blob_key)
+        for key in (found.blob_key, *renditions.keys(found.blob_key)):
+            app.blobs.delete(key)
 
 
 def media(app: App, recording: Recording, start: int, stop: int) -> AsyncIterator[bytes]:

@@ -229,7 +229,7 @@ def signed_json(url: str, body: bytes, token: str | None) -> tuple[str, dict[str
     plain = sent_url(url)
     joint = "&" if urlsplit(plain).query else "?"
     address = f"{plain}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}"
-    headers = {"Content-Type": "application/json", "User-Agent": "TwilioProxy/1.1"}
+    headers = {"Content-Type": "application/json"}
     if token is not None:
         headers["X-Twilio-Signature"] = signature(token, address)
     return address, headers

@@ -1,0 +1,139 @@
+"""`/2010-04-01/Accounts/{sid}/Recordings` and `/Calls`: parse, act, render."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from polyscribe.apis.twilio_recordings import translate
+from polyscribe.apis.twilio_recordings.wire import ACCOUNT, DEFAULT_PAGE, LARGEST_PAGE, MEDIA_TYPES, Json
+from polyscribe.domain.errors import BadInput, NotFound
+from polyscribe.domain.recording import Recording
+from polyscribe.services import recordings, renditions
+from polyscribe.services.app import App
+from polyscribe.web import answers, paging, twilio, twilio_upstream, urls
+
+NOT_PAGING = ("PageSize", "Page", "PageToken")
+
+
+def application(app: App) -> FastAPI:
+    """Every route of this API."""
+    api = twilio.application("Twilio API", "2010-04-01")
+
+    @api.get(ACCOUNT + "/Recordings.json", summary="List recordings, newest first")
+    def page(request: Request, account: str) -> Response:
+        return _page(app, request, account)
+
+    @api.get(ACCOUNT + "/Recordings/{recording}.json", summary="Fetch a recording")
+    def fetch(request: Request, account: str, recording: str) -> Response:
+        found = _find(app, _owner(app, request, account), recording, request.query_params.get("IncludeSoftDeleted"))
+        return JSONResponse(translate.recording(found, urls.base(app.public_url, request)))
+
+    @api.delete(ACCOUNT + "/Recordings/{recording}.json", status_code=204, summary="Delete a recording")
+    def delete(request: Request, account: str, recording: str) -> Response:
+        recordings.delete(app, _owner(app, request, account), _id("RE", recording))
+        return answers.empty()
+
+    @api.head(ACCOUNT + "/Recordings/{recording}", include_in_schema=False)
+    @api.get(ACCOUNT + "/Recordings/{recording}", summary="The sound itself: no extension, .wav, .mp3")
+    def media(request: Request, account: str, recording: str) -> Response:
+        return _media(app, request, account, recording)
+
+    @api.get(ACCOUNT + "/Calls/{call}.json", summary="Fetch the call that a recording came from")
+    def call(request: Request, account: str, call: str) -> Response:
+        owner = _owner(app, request, account)
+        return JSONResponse(translate.call(recordings.find_call(app, owner, _id("CA", call))))
+
+    answers.shape_errors(api, twilio.answer_legacy)
+    return api
+
+
+def _owner(app: App, request: Request, account: str) -> UUID:
+    """Whose things the path is about. Raises NotAuthenticated; NotFound for another account than the caller's."""
+    caller = twilio.enter(app, request)
+    if account.lower() != twilio.account_sid(caller).lower():
+        raise NotFound("There is no such account.")
+    return caller.account.id
+
+
+def _find(app: App, owner: UUID, recording: str, include_deleted: str | None) -> Recording:
+    recording_id = _id("RE", recording)
+    if (include_deleted or "").lower() == "true":
+        try:
+            return recordings.find(app, owner, recording_id, deleted=True)
+        except NotFound:
+            pass
+    return twilio_upstream.find(app, owner, recording_id)
+
+
+def _media(app: App, request: Request, account: str, name: str) -> Response:
+    owner = _owner(app, request, account)
+    sid, _, extension = name.partition(".")
+    wanted = request.query_params.get("RequestedChannels")
+    if extension.lower() not in MEDIA_TYPES:
+        raise NotFound("Recordings are served as .wav and .mp3.")
+    if wanted not in (None, "", "1", "2"):
+        raise BadInput("RequestedChannels must be 1 or 2.", "RequestedChannels")
+    found = recordings.find(app, owner, _id("RE", sid))
+    channels = int(wanted) if wanted else None
+    form = renditions.rendition(app, found, MEDIA_TYPES[extension.lower()], channels)
+    etag = f"{found.sha256[:32]}-{extension or 'wav'}{form.channels}"
+    return answers.media(
+        request, lambda start, stop: recordings.media(app, form, start, stop), form.size_bytes, form.media_type, etag
+    )
+
+
+def _page(app: App, request: Request, account: str) -> Response:
+    owner = _owner(app, request, account)
+    query = {name: value for name, value in request.query_params.items() if value}
+    size = paging.size(query.get("PageSize"), DEFAULT_PAGE, LARGEST_PAGE)
+    filters: dict[str, str | None] = {name: value for name, value in query.items() if name not in NOT_PAGING}
+    filters |= {"list": "recordings", "account": owner.hex}
+    number, before = _position(app, query, filters)
+    conditions = translate.conditions(query)
+    found = [] if conditions is None else recordings.page(app, owner, before, size + 1, **conditions)
+    base = urls.base(app.public_url, request)
+    items = [translate.recording(each, base) for each in found[:size]]
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    kept = {name: value for name, value in query.items() if name not in NOT_PAGING} | {"PageSize": str(size)}
+    following = None
+    if len(found) > size:
+        last = found[size - 1]
+        place = (number + 1, *paging.of_place((last.created_at, last.id)))
+        token = paging.token(app.sealer, filters, place)
+        following = f"{path}?{urlencode({**kept, 'Page': number + 1, 'PageToken': token})}"
+    start = number * size
+    body: Json = {
+        "recordings": items,
+        "page": number,
+        "page_size": size,
+        "start": start,
+        "end": start + max(len(items) - 1, 0),
+        "uri": f"{path}?{urlencode({**kept, 'Page': number})}",
+        "first_page_uri": f"{path}?{urlencode({**kept, 'Page': 0})}",
+        "next_page_uri": following,
+        "previous_page_uri": None,
+    }
+    return JSONResponse(body)
+
+
+def _position(app: App, query: Json, filters: dict[str, str | None]) -> tuple[int, paging.Place | None]:
+    """Number of the page, and behind which recording it begins."""
+    given = query.get("PageToken")
+    if given is None:
+        if query.get("Page", "0") != "0":
+            raise BadInput("Pages after the first are asked for with the PageToken of next_page_uri.", "Page")
+        return 0, None
+    number, *place = paging.position(app.sealer, filters, given)
+    return int(number), paging.to_place(tuple(place))
+
+
+def _id(prefix: str, spelling: str) -> UUID:
+    found = twilio.from_sid(prefix, spelling)
+    if found is None:
+        raise NotFound(f"This is no {prefix} SID.")
+    return found

@@ -1,0 +1,119 @@
+"""The whole server in one process, for tests of APIs: real database, services and jobs; fakes for what is outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from polyscribe import apis, testing
+from polyscribe.domain.transcript import Fate, Segment, Stretch, Transcript, Word
+from polyscribe.domain.transcription import Fault, Status, Transcription, moved
+from polyscribe.services import access, notices, transcriptions, work
+from polyscribe.services.app import App
+from polyscribe.storage import conversations, transcripts
+from polyscribe.storage import transcriptions as rows
+from polyscribe.storage.conversations import Conversation
+from polyscribe.testing import Clock, FakeOutbound, FakeQueue
+from polyscribe.web.root import root
+
+BASE = "http://testserver"
+
+
+@dataclass
+class Home:
+    """A server, one account of it, and a client that shows the account's credentials."""
+
+    app: App
+    client: TestClient
+    account: Any
+    sid: str
+    token: str
+    key_sid: str
+    key_secret: str
+
+    @property
+    def queue(self) -> FakeQueue:
+        assert isinstance(self.app.queue, FakeQueue)
+        return self.app.queue
+
+    @property
+    def outbound(self) -> FakeOutbound:
+        assert isinstance(self.app.outbound, FakeOutbound)
+        return self.app.outbound
+
+    @property
+    def clock(self) -> Clock:
+        assert isinstance(self.app.now, Clock)
+        return self.app.now
+
+    def end(self, found: Transcription, transcript: Transcript | None, fault: Fault | None = None) -> Transcription:
+        """Let the job of a transcription end as it would, without recognising anything."""
+        if found.status is Status.WAITING:
+            work.begin(self.app, str(found.id))
+            found = transcriptions.find(self.app, found.account_id, found.api, found.id)
+        if fault is not None:
+            ended = moved(replace(found, fault=fault), Status.FAILED, self.app.now())
+        else:
+            assert transcript is not None
+            ended = replace(moved(found, Status.DONE, self.app.now()), duration_ms=transcript.duration_ms)
+        face = self.app.faces[found.api]
+        kept = None if transcript is None else face.conversation(ended)
+        with self.app.database.transaction() as tx:
+            assert rows.save(tx, ended, found.status)
+            if transcript is not None:
+                transcripts.replace(tx, ended.id, transcript)
+            if kept is not None:
+                kept_as = Conversation(self.app.new_id(), ended.account_id, ended.id, kept, self.app.now())
+                conversations.insert(tx, kept_as)
+            notices.enqueue(self.app, tx, ended, face.notices(ended, transcript))
+        self.queue.jobs = [job for job in self.queue.jobs if job.key != str(found.id)]
+        return ended
+
+    def work(self) -> None:
+        """Do all jobs that wait, with the fake recogniser."""
+        with ThreadPoolExecutor(2) as slots:
+            room = work.Room(lambda _: testing.FakeEngine(), testing.FakeDiarizer, slots)
+            flows: dict[str, Any] = {
+                transcriptions.FLOW: partial(work.transcribe, self.app, room),
+                notices.FLOW: partial(notices.notify, self.app),
+            }
+            self.queue.run(flows)
+
+    def tell(self) -> None:
+        """Send what waits to be sent."""
+        self.queue.run({notices.FLOW: partial(notices.notify, self.app)}, self.clock)
+
+
+@contextmanager
+def home(folder: Path, *, strict_limits: bool = False, **changes: Any) -> Iterator[Home]:
+    """A server in `folder`; `changes` replace fields of the App."""
+    found = apis.found(strict_limits)
+    faces = {api.name: api.face for api in found if api.face is not None}
+    app = testing.app(folder, faces, **changes)
+    application = root(app, found, checks={}, metrics=lambda: "")
+    account, issued = access.create_account(app, "Acme")
+    secrets = {each.credential.kind: each for each in issued}
+    token, key = secrets[access.TWILIO_TOKEN], secrets[access.TWILIO_KEY]
+    with TestClient(application, BASE, raise_server_exceptions=False) as client:
+        client.auth = (token.credential.lookup, token.secret)
+        yield Home(app, client, account, token.credential.lookup, token.secret, key.credential.lookup, key.secret)
+    app.database.close()
+
+
+def call_transcript() -> Transcript:
+    """Two people, one sentence each."""
+    hello = Word("Good", 420, 700, 0.98), Word("morning.", 700, 2100, 0.96)
+    answer = Word("Hello.", 2400, 2900, 0.91)
+    segments = (
+        Segment(1, 420, 2100, "Good morning.", hello, 0.97),
+        Segment(0, 2400, 2900, "Hello.", (answer,), 0.91),
+    )
+    stretches = tuple(Stretch(channel, 0, 62_000, Fate.RECOGNISED) for channel in range(2))
+    return Transcript(62_000, 2, "en-US", "fake", segments, stretches)
