@@ -131,15 +131,21 @@ def spawn(environment: Mapping[str, str], port: int, log: Path, *options: str) -
         )
 
 
-def create_account(environment: Mapping[str, str], name: str) -> dict[str, object]:
+def run(environment: Mapping[str, str], *arguments: str) -> bytes:
+    """What a command of the operator prints."""
     done = subprocess.run(
-        command("account", "create", name, "--json"),
+        command(*arguments),
         env=dict(environment),
         cwd=environment["POLYSCRIBE_DATA_DIR"],
-        check=True,
+        check=False,
         capture_output=True,
     )
-    account: dict[str, object] = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout
+
+
+def create_account(environment: Mapping[str, str], name: str) -> dict[str, object]:
+    account: dict[str, object] = json.loads(run(environment, "account", "create", name, "--json"))
     return account
 
 
@@ -173,6 +179,8 @@ def polyscribe(data_dir: Path, *options: str, **settings: str) -> Iterator[Serve
     """A running server with one account; stopped when the block is left."""
     data_dir.mkdir(parents=True, exist_ok=True)
     variables = environment(data_dir, **settings)
+    if "DATABASE_URL" in settings:
+        run(variables, "migrate")
     account = create_account(variables, "tests")
     port, log = free_port(), data_dir / "server.log"
     process = spawn(variables, port, log, *options)

@@ -144,9 +144,8 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(
     print(f"POLYSCRIBE_TEST_SEED={seed}")
     chance, accepted = random.Random(seed), Accepted()
     settings = {} if store == "sqlite" else {"DATABASE_URL": request.getfixturevalue("postgresql_url")}
-    options = () if store == "sqlite" else ("--migrate",)
     sample_call(tmp_path / "files" / "call.wav")
-    with customer(tmp_path / "files") as host, polyscribe(tmp_path / "data", *options, **settings) as server:
+    with customer(tmp_path / "files") as host, polyscribe(tmp_path / "data", **settings) as server:
         with_callback = configuration(server, host)
         for _ in range(ROUNDS // 2):
             for _ in range(JOBS_PER_ROUND):
