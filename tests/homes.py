@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from starlette.testclient import TestClient
 
 from polyscribe import apis, testing
+from polyscribe.domain.account import Account
+from polyscribe.domain.recording import Call, Direction, Recording
 from polyscribe.domain.transcript import Fate, Segment, Stretch, Transcript, Word
 from polyscribe.domain.transcription import Fault, Status, Transcription, moved
-from polyscribe.services import access, notices, transcriptions, work
+from polyscribe.services import access, notices, recordings, transcriptions, work
 from polyscribe.services.app import App
 from polyscribe.storage import conversations, transcripts
 from polyscribe.storage import transcriptions as rows
@@ -32,7 +35,7 @@ class Home:
 
     app: App
     client: TestClient
-    account: Any
+    account: Account
     sid: str
     token: str
     key_sid: str
@@ -105,6 +108,27 @@ def home(folder: Path, *, strict_limits: bool = False, **changes: Any) -> Iterat
         client.auth = (token.credential.lookup, token.secret)
         yield Home(app, client, account, token.credential.lookup, token.secret, key.credential.lookup, key.secret)
     app.database.close()
+
+
+def keep(at: Home, audio: Path, *, seconds: int = 30, channels: int = 2) -> tuple[UUID, UUID]:
+    """A recording of an inbound call in the own store; its id and that of the call."""
+    owner, now = at.account.id, at.clock()
+    call = Call(at.app.new_id(), owner, Direction.INBOUND, "+61255501234", "+61255505678", now, seconds * 1000)
+    recording = Recording(
+        id=at.app.new_id(),
+        account_id=owner,
+        blob_key=None,
+        media_type="audio/x-wav",
+        size_bytes=0,
+        sha256="",
+        duration_ms=seconds * 1000,
+        channels=channels,
+        started_at=now,
+        created_at=now,
+        call_id=call.id,
+    )
+    recordings.take_in(at.app, recording, audio, call)
+    return recording.id, call.id
 
 
 def call_transcript() -> Transcript:
