@@ -145,8 +145,8 @@ def _listening(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        where = f"{settings.host} port {settings.port}"
-        raise Unavailable(f"Cannot listen on {where}: {error.strerror}. Choose another with --port.") from error
+        where, why = f"{settings.host} port {settings.port}", os.strerror(error.errno or 0)
+        raise Unavailable(f"Cannot listen on {where}: {why}. Choose another with --port.") from error
 
 
 def _start_logging(settings: Settings) -> None:
