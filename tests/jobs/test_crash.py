@@ -239,9 +239,9 @@ def test_a_worker_that_is_asked_to_end_hands_its_jobs_over_between_two_steps(hou
 
 
 def test_a_job_that_kills_its_worker_is_given_up_and_reported_while_others_go_on(house: House) -> None:
-    house.max_recoveries = 1
+    house.max_recoveries = 2
     house.put("bad", flow="poison")
-    house.put("good", wait_s=0.5)
+    house.put("good")
     house.start()
 
     def is_reported() -> bool:

@@ -456,3 +456,48 @@ def test_a_mistake_while_a_loss_is_noted_does_not_end_the_care_for_other_jobs(da
         put(database, queue, "twofold", "good")
 
         diary.wait("good")
+
+
+def test_a_tenant_alone_cannot_have_all_the_slots(database, queue, working, diary):
+    gate = threading.Event()
+
+    def hold(key: str) -> None:
+        diary.write(key)
+        gate.wait(PATIENCE_S)
+
+    async def flow(steps: Steps, key: str) -> None:
+        await steps.run("hold", hold, key)
+
+    put(database, queue, "crowded", *(f"crowd {number}" for number in range(6)), tenant="crowd")
+
+    with working({"crowded": flow}, slots=4):
+        eventually(lambda: len(diary.lines) == 3)
+        put(database, queue, "crowded", "alone", tenant="alone")
+        diary.wait("alone")
+        assert len(diary.lines) == 4
+        gate.set()
+
+
+def test_a_job_that_gets_further_every_time_is_not_given_up(database, queue, working, diary):
+    async def flow(steps: Steps, key: str) -> None:
+        for number in range(3):
+            await steps.run(f"step {number}", turn, number)
+
+    gates = [threading.Event() for _ in range(3)]
+
+    def turn(number: int) -> None:
+        diary.write(f"step {number}")
+        gates[number].wait(PATIENCE_S)
+
+    put(database, queue, "slow but sure", "k")
+    for number in range(2):
+        with working({"slow but sure": flow}, max_recoveries=0) as worker:
+            diary.wait(f"step {number}")
+            threading.Timer(0.2, gates[number].set).start()
+            worker.drain(PATIENCE_S)
+    gates[2].set()
+
+    with working({"slow but sure": flow}, max_recoveries=0):
+        eventually(lambda: status(database, "slow but sure", "k") == "SUCCESS")
+
+    assert diary.lines == ["step 0", "step 1", "step 2"]

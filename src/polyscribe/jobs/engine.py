@@ -5,12 +5,15 @@ Every use of the engine that its documentation does not promise is here, and the
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from polyscribe.storage.database import Database, translated
 
@@ -24,6 +27,8 @@ VERSION = "1"
 LOST = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 FINISHED = ("SUCCESS", "CANCELLED")
 BATCH = 200
+SUSPECT_AFTER = 3
+LONGEST_HOLD_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +110,51 @@ def give_back(view: DBOSClient, jobs: Iterable[Job]) -> int:
     The documented `resume_workflows` would also wake what was cancelled meanwhile, and forget how often a job has
     been begun.
     """
-    return sum(
-        view._sys_db.reenqueue_for_recovery(job.id, [job.executor_id], job.flow)
-        for job in jobs
-        if job.executor_id is not None
+    count = 0
+    for job in jobs:
+        if job.executor_id is not None:
+            _forgive(view, job.id, job.executor_id)
+            count += view._sys_db.reenqueue_for_recovery(job.id, [job.executor_id], job.flow)
+    return count
+
+
+def hold_back(view: DBOSClient, jobs: Iterable[Job], first_wait_s: float) -> None:
+    """Let those wait that were just given back for the third time or more without having got a step further.
+
+    One of them may be what kills its workers. Waiting, each for another while, they get out of each other's way, so
+    that those who merely were there get a step further; and the workers live longer.
+    """
+    status = view._sys_db.tables.workflow_status
+    waiting = sa.select(status.c.workflow_uuid, status.c.recovery_attempts).where(
+        status.c.workflow_uuid.in_([job.id for job in jobs]),
+        status.c.status == "ENQUEUED",
+        status.c.recovery_attempts >= SUSPECT_AFTER,
     )
+    with view._sys_db.engine.begin() as connection:
+        for job_id, begun in connection.execute(waiting).all():
+            wait_s = min(first_wait_s * 2 ** (begun - SUSPECT_AFTER + 1), LONGEST_HOLD_S) * random.uniform(0.5, 1.5)
+            connection.execute(
+                sa.update(status)
+                .where(status.c.workflow_uuid == job_id, status.c.status == "ENQUEUED")
+                .values(status="DELAYED", delay_until_epoch_ms=int((time.time() + wait_s) * 1000))
+            )
+
+
+def _forgive(view: DBOSClient, job_id: str, executor_id: str) -> None:
+    """Count anew how often the job has been begun, if it got a step further: then it did not kill its worker."""
+    status = view._sys_db.tables.workflow_status
+    steps = view._sys_db.tables.operation_outputs
+    progress = sa.select(steps.c.function_id).where(
+        steps.c.workflow_uuid == status.c.workflow_uuid,
+        steps.c.completed_at_epoch_ms >= status.c.started_at_epoch_ms,
+    )
+    with view._sys_db.engine.begin() as connection:
+        connection.execute(
+            sa.update(status)
+            .where(status.c.workflow_uuid == job_id, status.c.executor_id == executor_id, status.c.status == "PENDING")
+            .where(progress.exists())
+            .values(recovery_attempts=0)
+        )
 
 
 def stop_claiming(instance: DBOS, timeout_s: float) -> None:

@@ -6,14 +6,17 @@ lease does. A false alarm costs work but harms nobody: the job engine refuses wh
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
+import sys
 from pathlib import Path
 
 from polyscribe.storage import executors
 from polyscribe.storage.database import Database
 from polyscribe.storage.executors import Executor
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Lease:
@@ -106,8 +109,10 @@ class Lease:
 
 
 def _locked(path: Path, *, create: bool) -> int | None:
-    """The file with our lock on it, or None if another process holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+    """The file with our lock on it, or None if another process holds it, or if this system has no such locks."""
+    if sys.platform == "win32":
+        return None
+    file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
