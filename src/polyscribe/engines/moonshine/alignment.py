@@ -63,7 +63,7 @@ def corrected(starts_ms: list[float], end_ms: float, quiet: list[tuple[int, int]
     """
     times: list[tuple[int, int]] = []
     least = 0
-    for index, raw in enumerate(starts_ms):
+    for index, raw in enumerate(min(start, end_ms) for start in starts_ms):
         border = min(end_ms, starts_ms[index + 1]) if index + 1 < len(starts_ms) else end_ms
         start = raw
         for quiet_start, quiet_stop in quiet:

@@ -24,6 +24,9 @@ READABLE = 0.5
 """Mean probability of the tokens under which a clip is not to be believed. On recorded speech other languages lie at
 0.25 to 0.6 in a clip, English at 0.55 (strong accent, five words) to 0.9."""
 
+CERTAIN = 0.8
+"""Mean probability from which a clip is not heard again."""
+
 _BENEFIT_OF_DOUBT = 10
 """Tokens of middling probability that are added, so that a few hard words condemn no short clip."""
 
@@ -59,7 +62,16 @@ class Moonshine:
         return [self._hear(clip) for clip in clips]
 
     def _hear(self, clip: Samples) -> Heard:
-        samples, skipped = guards.prepared(clip)
+        """The best of up to three tries: a clip that was hard is heard again in another way."""
+        best = self._hear_once(clip, guards.WAYS[0])
+        for way in guards.WAYS[1:]:
+            if best.confidence is None or best.confidence >= CERTAIN:
+                break
+            best = max(best, self._hear_once(clip, way), key=lambda heard: heard.confidence or 0.0)
+        return best
+
+    def _hear_once(self, clip: Samples, way: guards.Way) -> Heard:
+        samples, skipped = guards.prepared(clip, way)
         if not len(samples):
             return Heard("")
         decoded = self._runner.run(samples, guards.limit(samples))

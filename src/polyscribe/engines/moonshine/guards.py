@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,12 +13,23 @@ from polyscribe.ports import SAMPLE_RATE_HZ, Samples
 TOKENS_PER_S = 6.5
 """Normal speech has four tokens in a second; a loop runs on until it is stopped."""
 
-_KEPT_SILENCE_MS = 120
-_LOUD_DB = -23.0
+_LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 _GAIN_MAX_DB = 40.0
 _LOWEST_DB = -85.0
 _REPEATS = 4
 _PERIOD_MAX = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to present a clip: the level of its loud parts, and how much silence is left before it."""
+
+    loud_db: float
+    kept_silence_ms: int
+
+
+WAYS = (Way(-23, 250), Way(-29, 60), Way(-17, 120))
+"""The usual way, and others for a clip that was hard: small changes make other mistakes."""
 
 
 def limit(samples: Samples) -> int:
@@ -25,18 +37,18 @@ def limit(samples: Samples) -> int:
     return int(np.ceil(len(samples) / SAMPLE_RATE_HZ * TOKENS_PER_S))
 
 
-def prepared(samples: Samples) -> tuple[Samples, int]:
+def prepared(samples: Samples, way: Way) -> tuple[Samples, int]:
     """(what the recogniser shall hear, samples cut off before it): leading silence trimmed, brought to one level.
 
-    Nothing is left when there is no sound at all.
+    Nothing is left when there is no sound at all, or so little of it that only inventions can come out.
     """
     levels = loudness(samples)
     loud = float(np.percentile(levels, 90))
-    if loud < _LOWEST_DB:
+    if loud < _LOWEST_DB or len(samples) < _LEAST_SAMPLES:
         return samples[:0], 0
     heard = np.flatnonzero(levels > max(loud - 35, _LOWEST_DB))
-    skipped = max(0, int(heard[0]) * 10 - _KEPT_SILENCE_MS) * SAMPLE_RATE_HZ // 1000
-    gain = 10 ** (min(_LOUD_DB - loud, _GAIN_MAX_DB) / 20)
+    skipped = max(0, int(heard[0]) * 10 - way.kept_silence_ms) * SAMPLE_RATE_HZ // 1000
+    gain = 10 ** (min(way.loud_db - loud, _GAIN_MAX_DB) / 20)
     scaled = np.clip(samples[skipped:] * np.float32(gain), -1, 1)
     return scaled, skipped
 
