@@ -61,6 +61,10 @@ def sleep(source: int, out: int, request: dict[str, Any]) -> None:
     time.sleep(600)
 
 
+def dawdle(source: int, out: int, request: dict[str, Any]) -> None:
+    time.sleep(600)
+
+
 def hog(source: int, out: int, request: dict[str, Any]) -> None:
     tell(out, b"A", str(len(bytearray(2 << 30))).encode())
 

@@ -255,6 +255,20 @@ def test_comfort_noise_of_amr_is_silence_of_its_length(tmp_path: Path) -> None:
     assert summary.lost == ()
 
 
+def test_endless_comfort_noise_is_too_long(tmp_path: Path) -> None:
+    content = encoded(tone(8000, 1.0), 8000, "amr", "libopencore_amrnb", bit_rate=12_200)
+
+    assert fault_of(saved(tmp_path / "sound", content + b"\x7c" * 50_000), max_ms=600_000) is SourceFault.TOO_LONG
+
+
+def test_what_lies_behind_an_mp3_does_not_make_it_long(tmp_path: Path) -> None:
+    content = encoded(tone(16_000, 5.0), 16_000, "mp3", "libmp3lame") + bytes(1_000_000)
+
+    frames, _ = decoded(saved(tmp_path / "sound", content), max_ms=10_000)
+
+    assert len(frames) / 16_000 == pytest.approx(5.0, abs=0.1)
+
+
 def remuxed(content: bytes, at_s: Callable[[float], float]) -> bytes:
     """The same WebM with other times."""
     file = io.BytesIO()

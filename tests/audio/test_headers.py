@@ -64,8 +64,20 @@ def test_an_mp3_with_a_frame_count_is_told_from_one_without() -> None:
     counted = encoded(sound, 16_000, "mp3", "libmp3lame")
     guessed = encoded(sound, 16_000, "mp3", "libmp3lame", container_options={"write_xing": "0"})
 
-    assert headers.counts_frames(counted)
-    assert not headers.counts_frames(guessed)
+    assert headers.counted_frames(counted) == pytest.approx(0.5 * 16_000 / 576, abs=3)
+    assert headers.counted_frames(b"ID3\x04\0\0\0\0\x02\x00" + bytes(256) + counted) == headers.counted_frames(counted)
+    assert headers.counted_frames(guessed) is None
+    assert headers.counted_frames(counted[: counted.index(b"Info") + 6]) is None
+
+
+def test_the_other_count_of_frames_is_read() -> None:
+    head = b"\xff\xfb\x90\x64" + bytes(32) + b"VBRI" + bytes(10) + (1234).to_bytes(4, "big")
+
+    assert headers.counted_frames(head) == 1234
+
+
+def test_a_count_that_is_flagged_absent_is_none() -> None:
+    assert headers.counted_frames(b"\xff\xfb\x90\x64" + bytes(32) + b"Xing" + bytes(4) + b"\0\0\x04\xd2") is None
 
 
 def test_a_wave_file_tells_how_much_is_missing() -> None:

@@ -100,6 +100,12 @@ def test_too_long_a_wait_is_a_resource_limit_and_the_child_is_gone(tmp_path: Pat
     assert is_gone(int(payload))
 
 
+def test_the_first_message_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    fault = fault_of(tmp_path, "dawdle", Allowance(cpu_s=5, wall_s=60.0, start_s=0.5))
+
+    assert fault is SourceFault.RESOURCE_LIMIT
+
+
 def test_the_time_that_a_child_waits_for_us_does_not_count(tmp_path: Path) -> None:
     with child(tmp_path, "flood", Allowance(cpu_s=20, wall_s=3.0)) as running:
         messages = running.messages()

@@ -56,14 +56,21 @@ def is_gsm(head: bytes) -> bool:
     return sum(byte >> 4 == 0xD for byte in head) < len(head) / 4
 
 
-def counts_frames(head: bytes) -> bool:
-    """Whether an MP3 begins with a Xing, Info or VBRI frame, which counts its frames; else its length is a guess."""
+def counted_frames(head: bytes) -> int | None:
+    """How many frames an MP3 has by its own count, in a Xing, Info or VBRI frame at its start; None without one."""
     start = 0
     if head[:3] == b"ID3" and len(head) >= 10:
         # ID3v2.4 §3.1: four bytes of seven bits each, without the ten bytes of the header itself.
         start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
     first = head[start : start + 4096]
-    return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
+    for tag, at in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
+        found = first.find(tag)
+        if found < 0 or len(first) < found + at + 4:
+            continue
+        # The first of the flags of Xing and Info says that the count is there; VBRI always has it.
+        if tag == b"VBRI" or first[found + 7] & 1:
+            return int.from_bytes(first[found + at : found + at + 4], "big")
+    return None
 
 
 def missing_bytes(head: bytes, size: int) -> int:

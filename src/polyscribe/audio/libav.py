@@ -71,6 +71,7 @@ UNTIMED = frozenset({"aac", "ac3", "eac3", "mp3"})
 # Containers without a length of their own; FFmpeg guesses it from bit rate and size.
 GUESSED = frozenset({"aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "gsm"})
 COMFORT_NOISE_BYTES = 7
+LONGEST_HOLE_S = 60.0
 
 
 class Failed(Exception):
@@ -216,7 +217,7 @@ class _Track:
                 continue
             except av.error.FFmpegError as error:
                 missing = Hole(self._length_s(packet), self._is_damage(packet, error))
-                if hole is not None and hole.is_damage == missing.is_damage:
+                if hole is not None and hole.is_damage == missing.is_damage and hole.length_s < LONGEST_HOLE_S:
                     hole = Hole(hole.length_s + missing.length_s, hole.is_damage)
                     continue
                 if hole is not None:
@@ -271,15 +272,20 @@ class _Track:
             "codec": self._stream.codec_context.codec.canonical_name,
             "rate_hz": first.sample_rate,
             "channels": len(first.layout.channels),
-            "claimed_ms": self._claimed_ms(head, size),
+            "claimed_ms": self._claimed_ms(first, head, size),
         }
 
-    def _claimed_ms(self, head: bytes, size: int) -> int | None:
+    def _claimed_ms(self, first: AudioFrame, head: bytes, size: int) -> int | None:
         """The length that the header gives; None when it gives none and FFmpeg has guessed from the bit rate."""
         name, stream = self._container.format.name, self._stream
-        if name in GUESSED or (name == "mp3" and not headers.counts_frames(head)):
+        if name in GUESSED:
             return None
-        if stream.duration is not None and stream.time_base is not None:
+        if name == "mp3":
+            # FFmpeg mistrusts the count when the file is longer than it should be, and guesses from the bit rate.
+            # ISO 11172-3 and 13818-3: a frame of layer III has 1152 samples, at the lower rates half of it.
+            frame_s = (1152 if first.sample_rate >= 32_000 else 576) / first.sample_rate
+            claimed_s = (headers.counted_frames(head) or 0) * frame_s
+        elif stream.duration is not None and stream.time_base is not None:
             claimed_s = float(stream.duration * stream.time_base)
         elif self._container.duration is not None and len(self._container.streams) == 1:
             claimed_s = self._container.duration / av.time_base

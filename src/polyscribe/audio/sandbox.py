@@ -34,10 +34,12 @@ PIPE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one child may use. `wall_s` counts only the time that we wait for it, not the time that it waits for us."""
+    """What one child may use. `wall_s` and `start_s`, up to the first message, count only the time that we wait for
+    it, not the time that it waits for us."""
 
     cpu_s: int
     wall_s: float
+    start_s: float = 30.0
     memory_bytes: int = 1 << 30
 
 
@@ -54,10 +56,11 @@ class Ending:
 class Child:
     """A running child. Its messages are untrusted: what it read may have taken it over."""
 
-    def __init__(self, job: socket.socket, out: int, wall_s: float) -> None:
+    def __init__(self, job: socket.socket, out: int, allowance: Allowance) -> None:
         self._job = job
         self._out = out
-        self._left_s = wall_s
+        self._wall_s = allowance.wall_s
+        self._left_s = min(allowance.start_s, allowance.wall_s)
         self.ending: Ending | None = None
 
     def messages(self) -> Iterator[tuple[bytes, bytearray]]:
@@ -77,6 +80,7 @@ class Child:
             if kind == nursery.CRASH:
                 emit("decoder_failed", where=payload[:100].decode(errors="replace"))
                 continue
+            self._left_s, self._wall_s = self._left_s + self._wall_s, 0.0
             yield kind, payload
         self._judge(self._end())
 
@@ -224,7 +228,7 @@ def run(task: str, request: dict[str, Any], source: int, allowance: Allowance) -
     ours, theirs = socket.socketpair()
     into, out = os.pipe()
     asked = {**request, "task": task, "cpu_s": allowance.cpu_s, "memory_bytes": allowance.memory_bytes}
-    child = Child(ours, into, allowance.wall_s)
+    child = Child(ours, into, allowance)
     try:
         with theirs:
             try:
