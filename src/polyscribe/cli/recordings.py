@@ -82,16 +82,20 @@ def export(
 
 
 def uuid_of(spelling: str) -> UUID:
-    """The id behind `GT…` (any two letters and 32 hexadecimal digits) or a UUID.
+    """The id behind `RE…` (two letters, 32 hexadecimal digits), `voice_transcription_…` or a UUID.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: it is none of these.
     """
+    from polyscribe.web.twilio import from_typeid
+
+    prefix, _, _ = spelling.rpartition("_")
     found = _HEX.fullmatch(spelling)
     try:
-        return UUID(found[1] if found else spelling)
+        return from_typeid(prefix, spelling) or UUID(found[1] if found else spelling)
     except ValueError as error:
-        raise BadInput(f"{spelling!r} is not an id: try GT and 32 hexadecimal digits, or a UUID.", "id") from error
+        why = f"{spelling!r} is not an id: write it as the API gave it to you, or as a UUID."
+        raise BadInput(why, "id") from error
 
 
 def _measured(file: Path) -> tuple[str, int, int]:
