@@ -67,6 +67,16 @@ def test_windows_outvote_one_that_sees_it_otherwise() -> None:
     assert (turns[0].start_ms, turns[0].end_ms) == pytest.approx((4_000, 8_000), abs=2 * FRAME_MS)
 
 
+def test_a_speaker_who_never_wins_a_vote_is_heard_when_everyone_shall_be() -> None:
+    windows = [window(number * 1_000, (0, 2_000, 9_000), (1, 500, 900)) for number in range(3)]
+    windows[1] = window(1_000, (0, 2_000, 4_000), (2, 5_000, 6_000), (0, 6_000, 9_000))
+
+    by_vote = activity.turns(windows, 12_000)
+    everyone = activity.turns(windows, 12_000, everyone=True)
+
+    assert len({turn.speaker for turn in everyone}) == 3 > len({turn.speaker for turn in by_vote})
+
+
 def test_speakers_are_numbered_by_their_first_turn() -> None:
     turns = activity.turns([window(0, (0, 5_000, 7_000), (1, 1_000, 3_000), speakers=(0, 3, None))], 10_000)
 

@@ -47,7 +47,7 @@ def test_clear_groups_are_found_whatever_their_number(people: int, each: int, se
 
 
 @given(people=st.integers(2, 5), seed=st.integers(0, 100))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_more_points_than_are_compared_at_once_give_the_same_groups(people: int, seed: int) -> None:
     points, whose = crowd(people, 1200 // people, seed)
 
@@ -83,33 +83,9 @@ def test_a_heavy_point_draws_the_centre_of_its_group() -> None:
     assert agree(heavy, np.array([0, 1, 1]))
 
 
-@given(count=st.integers(1, 6), size=st.integers(6, 40), seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
-def test_a_partition_has_exactly_the_wanted_number_of_groups(count: int, size: int, seed: int) -> None:
-    points = clustering.normalised(np.random.default_rng(seed).normal(size=(size, 16)))
-
-    labels = clustering.partition(points, count)
-
-    assert sorted(set(labels.tolist())) == list(range(count))
-
-
-@pytest.mark.parametrize("each", [5, 300])
-def test_a_partition_into_the_true_number_finds_the_people(each: int) -> None:
-    points, whose = crowd(3, each, seed=5)
-
-    assert agree(clustering.partition(points, 3), whose)
-
-
-def test_points_that_are_all_the_same_can_still_be_divided() -> None:
-    labels = clustering.partition(np.ones((5, 4)) / 2, 3)
-
-    assert len(set(labels.tolist())) == 3
-
-
 @given(people=st.integers(1, 4), seed=st.integers(0, 200))
 @settings(max_examples=20, deadline=None)
-def test_a_start_with_too_many_speakers_is_brought_together(people: int, seed: int) -> None:
-    space = clustering.load_space()
+def test_a_start_with_too_many_speakers_is_brought_together(space: Space, people: int, seed: int) -> None:
     features, whose = drawn(space, people, 20, seed)
     # Every person begins as two.
     start = whose * 2 + np.arange(len(whose)) % 2
@@ -140,26 +116,52 @@ def test_the_rows_of_the_rotation_stand_for_the_between_variance_in_falling_orde
     assert space.features(np.random.default_rng(0).normal(size=(4, 256))).shape == (4, 128)
 
 
-def test_unreliable_prints_join_the_nearest_speaker(space: Space) -> None:
+def test_prints_from_little_speech_join_the_nearest_speaker(space: Space) -> None:
     points, whose = crowd(2, 12, seed=8, width=256)
-    reliable = np.ones(24, np.bool_)
-    reliable[[0, 5]] = False
+    clean_s = np.full(24, 5.0)
+    clean_s[[0, 5]] = 0.5
 
-    labels = clustering.speakers_of(points, reliable, space, 2)
+    labels = clustering.speakers_of(points, clean_s, space, 2)
 
     assert agree(labels, whose)
 
 
-@pytest.mark.parametrize("speakers", [1, 2, 3, 4])
-def test_the_known_number_of_speakers_comes_out(space: Space, speakers: int) -> None:
+@given(count=st.integers(1, 6), size=st.integers(6, 40), seed=st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_the_known_number_of_speakers_comes_out_of_any_prints(space: Space, count: int, size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    prints = random.normal(size=(size, 256))
+
+    labels = clustering.speakers_of(prints, random.uniform(0, 6, size), space, count)
+
+    assert sorted(set(labels.tolist())) == list(range(count))
+
+
+@pytest.mark.parametrize("each", [5, 300])
+def test_told_the_true_number_the_people_are_found(space: Space, each: int) -> None:
+    points, whose = crowd(3, each, seed=5, width=256)
+
+    labels = clustering.speakers_of(points, np.full(len(points), 3.0), space, 3)
+
+    assert agree(labels, whose)
+
+
+def test_told_one_speaker_all_are_one(space: Space) -> None:
     points, _ = crowd(2, 12, seed=4, width=256)
 
-    labels = clustering.speakers_of(points, np.ones(24, np.bool_), space, speakers)
+    assert set(clustering.speakers_of(points, np.full(24, 3.0), space, 1).tolist()) == {0}
 
-    assert sorted(set(labels.tolist())) == list(range(speakers))
+
+def test_somebody_who_spoke_little_is_found_when_expected(space: Space) -> None:
+    points, whose = crowd(2, 12, seed=4, width=256)
+    clean_s = np.where(whose == 0, 5.0, 1.2)
+
+    labels = clustering.speakers_of(points, clean_s, space, 2)
+
+    assert agree(labels, whose)
 
 
 def test_a_single_print_is_one_speaker_even_when_more_are_expected(space: Space) -> None:
     points, _ = crowd(1, 1, seed=4, width=256)
 
-    assert clustering.speakers_of(points, np.ones(1, np.bool_), space, 3).tolist() == [0]
+    assert clustering.speakers_of(points, np.ones(1), space, 3).tolist() == [0]

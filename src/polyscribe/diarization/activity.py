@@ -47,17 +47,18 @@ def decisions(classes: Floats) -> Floats:
     return decided
 
 
-def turns(windows: Sequence[Window], duration_ms: int) -> list[Turn]:
+def turns(windows: Sequence[Window], duration_ms: int, *, everyone: bool = False) -> list[Turn]:
     """Turns in order of start, within the sound. Frames without any window have no speaker.
 
     At every frame as many speakers are heard as the windows see voices on average; they are the ones with most votes.
+    `everyone` gives those who would never win a vote the frames in which they come nearest to it.
     """
     speakers = 1 + max(
         (speaker for window in windows for speaker in window.speakers if speaker is not None), default=-1
     )
     if speakers == 0:
         return []
-    heard = _heard(windows, speakers, int(duration_ms / FRAME_MS) + 1)
+    heard = _heard(windows, speakers, int(duration_ms / FRAME_MS) + 1, everyone)
     found = [
         Turn(start_ms, min(end_ms, duration_ms), speaker)
         for speaker in range(speakers)
@@ -67,7 +68,7 @@ def turns(windows: Sequence[Window], duration_ms: int) -> list[Turn]:
     return _numbered(sorted(found, key=lambda turn: (turn.start_ms, turn.end_ms, turn.speaker)))
 
 
-def _heard(windows: Sequence[Window], speakers: int, frames: int) -> NDArray[np.bool_]:
+def _heard(windows: Sequence[Window], speakers: int, frames: int, everyone: bool) -> NDArray[np.bool_]:
     firsts = [round(window.start_ms / FRAME_MS) for window in windows]
     covered = max(frames, max(firsts) + FRAMES)
     votes = np.zeros((covered, speakers), np.float32)
@@ -82,7 +83,10 @@ def _heard(windows: Sequence[Window], speakers: int, frames: int) -> NDArray[np.
             own = [index for index, whose in enumerate(window.speakers) if whose == speaker]
             votes[part, speaker] += heard[:, own].max(axis=1)
     count = np.rint(voices / np.maximum(seen, 1))[:frames]
-    return _most_voted(votes[:frames], count)
+    chosen = _most_voted(votes[:frames], count)
+    if everyone:
+        _leave_nobody_out(chosen, votes[:frames] / np.maximum(seen[:frames, None], 1))
+    return chosen
 
 
 def _most_voted(votes: Floats, count: Floats) -> NDArray[np.bool_]:
@@ -92,6 +96,14 @@ def _most_voted(votes: Floats, count: Floats) -> NDArray[np.bool_]:
         rows = np.flatnonzero(count > rank)
         chosen[rows, order[rows, rank]] = True
     return chosen & (votes > 0)
+
+
+def _leave_nobody_out(chosen: NDArray[np.bool_], votes: NDArray[np.floating]) -> None:
+    for speaker in np.flatnonzero(~chosen.any(axis=0)):
+        highest = votes[:, speaker].max()
+        nearest = (votes[:, speaker] >= 0.9 * highest) & (votes[:, speaker] > 0)
+        chosen[nearest] = False
+        chosen[nearest, speaker] = True
 
 
 def _stretches(heard: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -24,6 +24,11 @@ EVIDENCE = 0.2
 CAUTION = 0.8
 """Weight of the prior against further speakers (Fb of VBx)."""
 
+SURE_S = 2.0
+"""Speech of one voice alone from which a print helps to decide who there is; 1.5 to 2.5 s does as well."""
+SURE_WHEN_EXPECTED_S = 1.0
+"""The same when more speakers are expected than were found: somebody must have spoken little."""
+
 _PRINTS_AT_ONCE = 500
 _ROUNDS = 20
 _SMOOTHING = 7.0
@@ -80,21 +85,25 @@ def normalised(rows: Matrix) -> Matrix:
     return unit
 
 
-def speakers_of(embeddings: Matrix, reliable: NDArray[np.bool_], space: Space, speakers: int | None) -> Labels:
-    """The speaker (from 0, without gaps) of each embedding (n, 256).
+def speakers_of(embeddings: Matrix, clean_s: Matrix, space: Space, speakers: int | None) -> Labels:
+    """The speaker (from 0, without gaps) of each embedding (n, 256), taken from `clean_s` (n) seconds of one voice.
 
-    Only the `reliable` ones (n) decide who there is, the others join the nearest. `speakers` sets how many there
-    are; with fewer embeddings than that, each is a speaker.
+    Only prints from enough speech decide who there is, the others join the nearest. `speakers` sets how many there
+    are; with fewer different prints than that, each is a speaker.
     """
-    voices = embeddings[reliable]
-    shares = _refined(voices, space)
-    if speakers is not None and speakers != shares.shape[1]:
-        shares = _one_hot(partition(normalised(voices), min(speakers, len(voices))))
-    centroids = normalised(shares.T @ voices)
+    sure = _longest(clean_s, SURE_S, 2)
+    shares = _refined(embeddings[sure], space)
+    if speakers is not None:
+        shares = _one_hot(_without_gaps(shares.argmax(axis=1)))
+        if shares.shape[1] < speakers:
+            sure = _longest(clean_s, SURE_WHEN_EXPECTED_S, speakers)
+            shares = _one_hot(_split(normalised(embeddings[sure]), speakers))
+        shares = _joined(shares, normalised(embeddings[sure]), speakers)
+    centroids = normalised(shares.T @ embeddings[sure])
     nearest: Labels = (normalised(embeddings) @ centroids.T).argmax(axis=1)
     if speakers is not None:
-        nearest[reliable] = shares.argmax(axis=1)
-    return np.unique(nearest, return_inverse=True)[1]
+        nearest[sure] = shares.argmax(axis=1)
+    return _without_gaps(nearest)
 
 
 def agglomerate(points: Matrix, stop_at: float, weights: Matrix | None = None) -> Labels:
@@ -116,31 +125,6 @@ def agglomerate(points: Matrix, stop_at: float, weights: Matrix | None = None) -
         return labels
     centroids, masses = _centroids(points, weights, labels, known)
     return agglomerate(centroids, stop_at, masses)[labels]
-
-
-def partition(points: Matrix, count: int) -> Labels:
-    """Exactly `count` groups of unit vectors: Ward's linkage over at most 500 of them, then the nearest mean.
-
-    `count` is at most the number of points, and at most 250.
-    """
-    step = -(-len(points) // _PRINTS_AT_ONCE)
-    sample = points[::step]
-    linked = _linked(sample, np.ones(len(sample)), np.inf, at_least=count, ward=True)
-    labels = _nearest_mean(points, sample, linked, count)
-    if len(np.unique(labels)) < count:
-        labels[::step] = linked
-    for _ in range(_ROUNDS):
-        again = _nearest_mean(points, points, labels, count)
-        if len(np.unique(again)) < count or (again == labels).all():
-            break
-        labels = again
-    return labels
-
-
-def _nearest_mean(points: Matrix, sample: Matrix, labels: Labels, count: int) -> Labels:
-    means, _ = _centroids(sample, np.ones(len(sample)), labels, count)
-    nearest: Labels = (points @ normalised(means).T).argmax(axis=1)
-    return nearest
 
 
 def mix(features: Matrix, between: Matrix, start: Labels) -> Matrix:
@@ -174,12 +158,40 @@ def _refined(voices: Matrix, space: Space) -> Matrix:
     return mix(space.features(voices), space.between, start)
 
 
+def _longest(clean_s: Matrix, at_least_s: float, at_least: int) -> NDArray[np.bool_]:
+    """Which prints come from speech long enough; all of them when those would be too few."""
+    long = clean_s >= at_least_s
+    return long if long.sum() >= at_least else np.ones(len(clean_s), np.bool_)
+
+
+def _split(points: Matrix, at_least: int) -> Labels:
+    """The coarsest agglomeration into `at_least` groups or more, found on at most 500 of the unit vectors."""
+    step = -(-len(points) // _PRINTS_AT_ONCE)
+    sample = points[::step]
+    labels = np.zeros(len(sample), np.intp)
+    for stop_at in np.linspace(MERGE_DISTANCE, 0.0, 17):
+        labels = _linked(sample, np.ones(len(sample)), float(stop_at))
+        if labels.max() + 1 >= at_least:
+            break
+    centroids, _ = _centroids(sample, np.ones(len(sample)), labels, int(labels.max()) + 1)
+    nearest: Labels = (points @ normalised(centroids).T).argmax(axis=1)
+    nearest[::step] = labels
+    return nearest
+
+
+def _joined(shares: Matrix, points: Matrix, at_most: int) -> Matrix:
+    """The shares of at most so many speakers: by Ward's linkage, so that slight ones are joined before great ones."""
+    masses = shares.sum(axis=0)
+    centroids = (shares.T @ points) / masses[:, None]
+    return shares @ _one_hot(_linked(centroids, masses, np.inf, at_least=at_most, ward=True))
+
+
 def _linked(points: Matrix, weights: Matrix, stop_at: float, at_least: int = 1, ward: bool = False) -> Labels:
     centres, masses, labels = points.copy(), weights.copy(), np.arange(len(points))
     alive = np.ones(len(points), np.bool_)
     far = np.stack([_distances(centres, masses, index, ward) for index in range(len(points))])
     np.fill_diagonal(far, np.inf)
-    for _ in range(len(points) - at_least):
+    for _ in range(max(0, len(points) - at_least)):
         kept, gone = divmod(int(far.argmin()), len(points))
         if far[kept, gone] > stop_at**2:
             break
@@ -192,7 +204,7 @@ def _linked(points: Matrix, weights: Matrix, stop_at: float, at_least: int = 1, 
         again[kept] = np.inf
         far[kept] = far[:, kept] = again
         far[gone] = far[:, gone] = np.inf
-    return np.unique(labels, return_inverse=True)[1]
+    return _without_gaps(labels)
 
 
 def _distances(centres: Matrix, masses: Matrix, index: int, ward: bool) -> Matrix:
@@ -204,6 +216,10 @@ def _centroids(points: Matrix, weights: Matrix, labels: Labels, count: int) -> t
     belongs = _one_hot(labels, count) * weights[:, None]
     masses: Matrix = belongs.sum(axis=0)
     return (belongs.T @ points) / masses[:, None], masses
+
+
+def _without_gaps(labels: Labels) -> Labels:
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _one_hot(labels: Labels, count: int | None = None) -> Matrix:

@@ -26,8 +26,6 @@ _SILENT = 1.5 / 32_768
 """Windows that never exceed the last bit of 16-bit sound are not looked at."""
 _CLEAN_FRAMES = 25
 """Frames (0.4 s) without anyone else that a print needs; with fewer, frames of overlap are taken too."""
-_RELIABLE_FRAMES = activity.FRAMES // 5
-"""Frames (2 s) without anyone else from which a print helps to decide who there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Community:
     def turns(self, sound: Sound, channel: int, speakers: int | None) -> list[Turn]:
         """Who speaks when, in order of start; turns of different speakers may overlap.
 
-        `speakers` is kept to as far as there are voices enough; fewer come out when some are never heard alone.
+        `speakers` is kept to; fewer come out only when fewer voices are heard at all.
 
         Raises:
             EngineFailed: INTERNAL, the runtime gave up.
@@ -75,7 +73,7 @@ class Community:
             )
             for each in heard
         ]
-        return activity.turns(windows, sound.length * 1000 // SAMPLE_RATE_HZ)
+        return activity.turns(windows, sound.length * 1000 // SAMPLE_RATE_HZ, everyone=speakers is not None)
 
     def _listen(self, sound: Sound, channel: int) -> tuple[list[_Heard], list[_Voice]]:
         printer = Voices(self._networks, sound, channel)
@@ -109,9 +107,7 @@ def _voices(printer: Voices, start: int, decided: Floats) -> list[_Voice]:
 def _whose(voices: list[_Voice], space: clustering.Space, speakers: int | None) -> dict[tuple[int, int], int]:
     if not voices:
         return {}
-    reliable = np.array([voice.clean_frames >= _RELIABLE_FRAMES for voice in voices])
-    if reliable.sum() < max(2, speakers or 0):
-        reliable[:] = True
     embeddings = np.stack([voice.embedding for voice in voices]).astype(np.float64)
-    labels = clustering.speakers_of(embeddings, reliable, space, speakers)
+    clean_s = np.array([voice.clean_frames for voice in voices]) * activity.FRAME_MS / 1000
+    labels = clustering.speakers_of(embeddings, clean_s, space, speakers)
     return {(voice.start, voice.index): int(label) for voice, label in zip(voices, labels, strict=True)}
