@@ -29,7 +29,7 @@ def graph_file(models_dir: Path) -> Path:
     sources = hashlib.sha256("".join((models.ASSETS[ENCODER], models.ASSETS[DECODER])).encode()).hexdigest()
     path = models_dir / f"tiny-en-{sources[:16]}-{VERSION}-{'int8' if signed else 'uint8'}.onnx"
     if not path.is_file():
-        _write(path, _build(signed))
+        _write(path, graph(signed))
     return path
 
 
@@ -45,7 +45,8 @@ def has_vnni() -> bool:
     return not flags.isdisjoint({"avx512_vnni", "avx_vnni"})
 
 
-def _build(signed: bool) -> bytes:
+def graph(signed: bool) -> bytes:
+    """The lean graph with its weights, serialised; `signed` keeps the matrices as int8 instead of uint8."""
     # `onnx` is needed for building only, and costs a third of a second to import.
     from polyscribe.engines.moonshine import graphs, weights
 

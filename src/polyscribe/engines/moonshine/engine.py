@@ -16,7 +16,7 @@ from polyscribe.domain.errors import EngineFailed, EngineFault
 from polyscribe.domain.transcript import Word
 from polyscribe.engines.moonshine import ABILITIES, NAME, alignment, guards, vocabulary
 from polyscribe.engines.moonshine.build import graph_file
-from polyscribe.engines.moonshine.runners import Decoded, LeanRunner, PlainRunner, Runner
+from polyscribe.engines.moonshine.runners import UNLOADABLE, Decoded, LeanRunner, PlainRunner, Runner
 from polyscribe.ports import SAMPLE_RATE_HZ, Heard, Samples
 from polyscribe.telemetry import emit
 
@@ -93,10 +93,10 @@ def load(models_dir: Path) -> Moonshine:
         EngineFailed: NOT_INSTALLED, or INTERNAL when not even the shipped files work here.
     """
     pieces = vocabulary.read(models.asset("tiny-en/tokenizer.bin"))
-    graph = graph_file(models_dir)
     with _loading:
+        graph = graph_file(models_dir)
         if graph not in _runners:
-            _runners[graph] = _tried(graph, pieces)
+            _runners[graph] = _tried(models_dir, graph, pieces)
         return Moonshine(_runners[graph], pieces)
 
 
@@ -106,8 +106,13 @@ def works(runner: Runner, pieces: Sequence[bytes]) -> bool:
     return difflib.SequenceMatcher(None, _plain(heard.text), _plain(KNOWN_TEXT)).ratio() > 0.9
 
 
-def _tried(graph: Path, pieces: Sequence[bytes]) -> Runner:
-    lean = LeanRunner(graph)
+def _tried(models_dir: Path, graph: Path, pieces: Sequence[bytes]) -> Runner:
+    try:
+        lean = LeanRunner(graph)
+    except UNLOADABLE:
+        # A damaged file, say by a full disk: build it once more.
+        graph.unlink(missing_ok=True)
+        lean = LeanRunner(graph_file(models_dir))
     if works(lean, pieces):
         return lean
     emit("engine_fell_back", engine=NAME)

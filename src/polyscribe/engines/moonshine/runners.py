@@ -9,6 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoSuchFile,
+    RuntimeException,
+)
 
 from polyscribe import models
 from polyscribe.engines.moonshine.build import DECODER, ENCODER
@@ -20,7 +27,10 @@ START, END = 1, 2
 MIN_SAMPLES = 1_600
 """Shorter clips are padded: the networks fail below about 1,300 samples."""
 
-_LAYERS, _HEADS, _HEAD_WIDTH = 6, 8, 36
+UNLOADABLE = (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile, RuntimeException)
+"""What onnxruntime raises about a damaged file; the classes have no base of their own."""
+
+_HEADS, _HEAD_WIDTH = 8, 36
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 _SPECIAL = 3
@@ -39,7 +40,7 @@ def spell(tokens: Sequence[int], pieces: Sequence[bytes]) -> list[Spelled]:
     """The words in order. A token that begins with a space, or the first one, begins a word."""
     starts = [index for index, token in enumerate(tokens) if not index or _piece(token, pieces).startswith(_SPACE)]
     words = []
-    for first, last in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for first, last in pairwise([*starts, len(tokens)]):
         written = b"".join(_piece(token, pieces) for token in tokens[first:last]).replace(_SPACE, b" ")
         text = written.decode("utf-8", "replace").strip()
         if text:
