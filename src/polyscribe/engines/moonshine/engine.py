@@ -7,6 +7,7 @@ import re
 import threading
 import wave
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,16 @@ class Moonshine:
         return [self._hear(clip) for clip in clips]
 
     def _hear(self, clip: Samples) -> Heard:
-        """The best of up to three tries: a clip that was hard is heard again in another way."""
-        best = self._hear_once(clip, guards.WAYS[0])
+        """The best of up to three tries: a clip that was hard is heard again in another way.
+
+        It is judged by the first try: of several, other languages too have one that reads well.
+        """
+        first = best = self._hear_once(clip, guards.WAYS[0])
+        if first.confidence is None or not first.readable or first.confidence >= CERTAIN:
+            return first
         for way in guards.WAYS[1:]:
-            if best.confidence is None or best.confidence >= CERTAIN:
-                break
             best = max(best, self._hear_once(clip, way), key=lambda heard: heard.confidence or 0.0)
-        return best
+        return replace(best, confidence=first.confidence, readable=True)
 
     def _hear_once(self, clip: Samples, way: guards.Way) -> Heard:
         samples, skipped = guards.prepared(clip, way)
