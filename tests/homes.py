@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,11 @@ class Home:
         assert isinstance(self.app.now, Clock)
         return self.app.now
 
+    def stranger(self) -> tuple[str, str]:
+        """Credentials of another account of the same server."""
+        _, issued = access.create_account(self.app, f"Not {self.account.name}")
+        return issued[0].credential.lookup, issued[0].secret
+
     def end(self, found: Transcription, transcript: Transcript | None, fault: Fault | None = None) -> Transcription:
         """Let the job of a transcription end as it would, without recognising anything."""
         if found.status is Status.WAITING:
@@ -95,22 +101,48 @@ class Home:
 
 
 @contextmanager
-def home(folder: Path, *, strict_limits: bool = False, **changes: Any) -> Iterator[Home]:
-    """A server in `folder`; `changes` replace fields of the App."""
+def house(folder: Path, *, strict_limits: bool = False, **changes: Any) -> Iterator[Callable[[], Home]]:
+    """A server in `folder`; each call gives a home in it, with an account of its own and nothing left over outside.
+
+    `changes` replace fields of the App.
+    """
     found = apis.found(strict_limits)
     faces = {api.name: api.face for api in found if api.face is not None}
     app = testing.app(folder, faces, **changes)
     application = root(app, found, checks={}, metrics=lambda: "")
-    account, issued = access.create_account(app, "Acme")
-    secrets = {each.credential.kind: each for each in issued}
-    token, key = secrets[access.TWILIO_TOKEN], secrets[access.TWILIO_KEY]
+    numbers = itertools.count(1)
     with TestClient(application, BASE, raise_server_exceptions=False) as client:
-        client.auth = (token.credential.lookup, token.secret)
-        yield Home(app, client, account, token.credential.lookup, token.secret, key.credential.lookup, key.secret)
+
+        def move_in() -> Home:
+            made = _home(app, client, f"Acme {next(numbers)}")
+            made.queue.jobs.clear()
+            made.outbound.files.clear()
+            made.outbound.answers.clear()
+            made.outbound.sent.clear()
+            made.outbound.fetched.clear()
+            made.clock.at = testing.START
+            return made
+
+        yield move_in
     app.database.close()
 
 
-def keep(at: Home, audio: Path, *, seconds: int = 30, channels: int = 2) -> tuple[UUID, UUID]:
+@contextmanager
+def home(folder: Path, *, strict_limits: bool = False, **changes: Any) -> Iterator[Home]:
+    """A server in `folder` for one account."""
+    with house(folder, strict_limits=strict_limits, **changes) as move_in:
+        yield move_in()
+
+
+def _home(app: App, client: TestClient, name: str) -> Home:
+    account, issued = access.create_account(app, name)
+    secrets = {each.credential.kind: each for each in issued}
+    token, key = secrets[access.TWILIO_TOKEN], secrets[access.TWILIO_KEY]
+    client.auth = (token.credential.lookup, token.secret)
+    return Home(app, client, account, token.credential.lookup, token.secret, key.credential.lookup, key.secret)
+
+
+def keep(at: Home, audio: Path, *, seconds: int = 30, channels: int = 2, **fields: Any) -> tuple[UUID, UUID]:
     """A recording of an inbound call in the own store; its id and that of the call."""
     owner, now = at.account.id, at.clock()
     call = Call(at.app.new_id(), owner, Direction.INBOUND, "+61255501234", "+61255505678", now, seconds * 1000)
@@ -127,7 +159,7 @@ def keep(at: Home, audio: Path, *, seconds: int = 30, channels: int = 2) -> tupl
         created_at=now,
         call_id=call.id,
     )
-    recordings.take_in(at.app, recording, audio, call)
+    recordings.take_in(at.app, replace(recording, **fields), audio, call)
     return recording.id, call.id
 
 

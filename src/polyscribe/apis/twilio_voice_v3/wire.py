@@ -48,7 +48,7 @@ MAX_KEY_CHARS = 128
 MAX_NAME_CHARS = 255
 RETRY_AFTER_S = 5
 
-LIMITS = Limits(max_bytes=MAX_BYTES, max_ms=MAX_MS, min_ms=0, min_rate_hz=8000)
+LIMITS = Limits(max_bytes=MAX_BYTES, max_ms=MAX_MS, min_ms=2000, min_rate_hz=8000)
 STRICT_LIMITS = Limits(
     max_bytes=MAX_BYTES, max_ms=MAX_MS, min_ms=2000, min_rate_hz=8000, formats=frozenset({"wav", "mp3", "flac"})
 )

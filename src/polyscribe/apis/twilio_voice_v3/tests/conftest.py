@@ -1,31 +1,46 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from homes import Home, home
+from homes import Home, house
+from polyscribe.apis.twilio_voice_v3.tests.steps import CONFIGURATIONS, CONVERSATION_CONFIGURATION, example
 
-EXAMPLES = Path(__file__).parent / "examples"
+Configure = Callable[..., str]
 
 
-@pytest.fixture
-def at(tmp_path: Path) -> Iterator[Home]:
-    with home(tmp_path) as made:
+@pytest.fixture(scope="module")
+def move_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Home]]:
+    with house(tmp_path_factory.mktemp("house")) as made:
         yield made
 
 
 @pytest.fixture
-def settings() -> dict[str, Any]:
-    """A configuration as the SDK writes it, recorded."""
-    found: dict[str, Any] = json.loads((EXAMPLES / "configuration_request.json").read_text())
-    return found
+def at(move_in: Callable[[], Home]) -> Home:
+    return move_in()
 
 
 @pytest.fixture
-def configuration(at: Home, settings: dict[str, Any]) -> str:
-    del settings["configuration"]["conversationConfigurationId"]
-    return str(at.client.post("/v2/Configurations/Transcription", json=settings).json()["id"])
+def configure(at: Home) -> Configure:
+    """Make a configuration without a conversation; settings are replaced as named. Gives its id."""
+
+    def made(**settings: Any) -> str:
+        recorded = example("configuration_request")["configuration"] | {"conversationConfigurationId": None}
+        answer = at.client.post(CONFIGURATIONS, json={"configuration": recorded | settings})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    return made
+
+
+@pytest.fixture
+def configuration(configure: Configure) -> str:
+    return configure()
+
+
+@pytest.fixture
+def stored(configure: Configure) -> str:
+    """A configuration whose transcripts are kept as conversations."""
+    return configure(conversationConfigurationId=CONVERSATION_CONFIGURATION)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,21 +11,17 @@ import pytest
 
 from homes import call_transcript
 from polyscribe.apis.twilio_voice_v3 import reading, translate
+from polyscribe.apis.twilio_voice_v3.tests.steps import example
 from polyscribe.apis.twilio_voice_v3.wire import CONFIGURATION, CONVERSATION, TITLES, TRANSCRIPTION
 from polyscribe.domain.errors import FetchFault, SourceFault
 from polyscribe.domain.recording import Call, Direction
 from polyscribe.domain.transcription import Fault, Participant, Status, Transcription, Wanted
 from polyscribe.web import twilio
 
-EXAMPLES = Path(__file__).parent / "examples"
 BASE = "https://voice.twilio.com"
 DEFAULTS = [{"audioChannelIndex": 1, "type": "CUSTOMER"}, {"audioChannelIndex": 2, "type": "HUMAN_AGENT"}]
 JANE = Participant(0, "CUSTOMER", "+15551234567", "Jane Doe")
 SMITH = Participant(1, "HUMAN_AGENT", "+15559876543", "Agent Smith")
-
-
-def example(name: str) -> Any:
-    return json.loads((EXAMPLES / f"{name}.json").read_text())
 
 
 def as_in(body: dict[str, Any], **changes: Any) -> Transcription:
