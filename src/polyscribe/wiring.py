@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polyscribe import apis, diarization, engines
 from polyscribe.domain.errors import StoreFailed, Unavailable
 from polyscribe.outbound import Allowed, Door
-from polyscribe.ports import Abilities, BlobStore, Diarizer, Engine
+from polyscribe.ports import Abilities, BlobStore, Diarizer, Engine, Flow
 from polyscribe.services import notices, transcriptions, upkeep, work
 from polyscribe.services.app import App, Remote
 from polyscribe.services.sealing import Sealer
@@ -33,6 +33,9 @@ SLOTS_PER_PROCESS = 2
 
 JOBS_PER_SLOT = 4
 """Jobs that are begun at once, for each recognition: while some wait for their download others are recognised."""
+
+NOTICES = 16
+"""Webhooks that are sent at once by one worker process."""
 
 UPKEEP_EVERY_S = 300.0
 
@@ -91,14 +94,16 @@ def application(settings: Settings) -> App:
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     base = database(settings)
-    if base.is_sqlite:
+    if not _is_current(base):
+        if not base.is_sqlite:
+            raise StoreFailed("The database schema is old: run `polyscribe migrate`, or serve with --migrate.")
         migrate(settings)
-    elif not is_current(base):
-        raise StoreFailed("The database schema is not up to date: run `polyscribe migrate`, or serve with --migrate.")
+    queue = DurableQueue(base)
+    queue.warm()
     return App(
         database=base,
         blobs=_blobs(settings.blob_url),
-        queue=DurableQueue(base),
+        queue=queue,
         outbound=Door(Allowed.parse(settings.allowed_private_hosts)),
         engines=Installed(settings.engine, models_dir(settings)),
         sealer=Sealer(settings.secret_key.get_secret_value()),
@@ -148,18 +153,20 @@ def work_until(settings: Settings, stop: threading.Event) -> None:
     app = application(settings)
     slots = min(SLOTS_PER_PROCESS, settings.workers)
     here = room(settings, slots)
-    flows: dict[str, Any] = {
+    flows: dict[str, Flow] = {
         transcriptions.FLOW: partial(work.transcribe, app, here),
         notices.FLOW: partial(notices.notify, app),
     }
     worker = Worker(
         app.database,
         flows,
-        slots=slots * JOBS_PER_SLOT,
+        slots={transcriptions.FLOW: slots * JOBS_PER_SLOT, notices.FLOW: NOTICES},
         lease_dir=settings.data_dir / "leases",
         on_lost=partial(_lost, app),
     )
     worker.start()
+    # Now, so that the first job does not wait for it.
+    here.engine(next(iter(app.engines.abilities())))
     try:
         while not stop.wait(UPKEEP_EVERY_S):
             upkeep.tidy(app)
@@ -186,8 +193,15 @@ def _remotes(settings: Settings) -> dict[str, Remote]:
     return {"twilio": Remote(twilio.base_url, twilio.account_sid, twilio.auth_token.get_secret_value())}
 
 
+def _is_current(base: Database) -> bool:
+    """Whether our tables and those of the job engine are those of this release."""
+    from polyscribe.jobs import engine as jobs_engine
+
+    return is_current(base) and jobs_engine.is_current(base)
+
+
 def _answers(base: Database) -> None:
-    if not is_current(base):
+    if not _is_current(base):
         raise StoreFailed("The database schema is not up to date.")
 
 
