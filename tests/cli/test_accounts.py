@@ -145,12 +145,15 @@ def test_an_export_of_what_is_not_there_says_so(run: Run) -> None:
     assert run("export", "GT" + "0" * 32) == (1, "polyscribe: There is no transcript yet.\n")
 
 
-@pytest.mark.parametrize("spelling", [
+@pytest.mark.parametrize(
+    "spelling",
+    [
         "GT" + "0a" * 16,
         "0a" * 16,
         "0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a",
         "voice_transcription_" + "0a1850m2ga1850m2ga1850m2ga",
-    ])
+    ],
+)
 def test_an_id_is_understood_in_every_spelling(spelling: str) -> None:
     assert uuid_of(spelling).hex == "0a" * 16
 
