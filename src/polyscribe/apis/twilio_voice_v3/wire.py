@@ -52,7 +52,7 @@ LIMITS = Limits(max_bytes=MAX_BYTES, max_ms=MAX_MS, min_ms=2000, min_rate_hz=800
 STRICT_LIMITS = Limits(
     max_bytes=MAX_BYTES, max_ms=MAX_MS, min_ms=2000, min_rate_hz=8000, formats=frozenset({"wav", "mp3", "flac"})
 )
-"""§8. Twilio's own limits; ours are wider, because more formats and shorter audio do nobody harm."""
+"""§8. Twilio's own limits; ours differ in the formats only, because more of them do nobody harm."""
 
 TITLES: Mapping[int, str] = {
     17500: "Media source is missing",
