@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyscribe.audio.channels import Found, Layout, Measuring, masks
+from polyscribe.audio.channels import Found, Layout, Measuring, leaks, masks
 from voices import spoken
 
 RATE = 16_000
@@ -35,7 +35,7 @@ def test_people_on_channels_of_their_own_are_a_dual_call(voices: tuple[np.ndarra
     assert found(*voices).layout is Layout.DUAL
 
 
-@pytest.mark.parametrize("leak_db", [-14, -20, -30])
+@pytest.mark.parametrize("leak_db", [-6, -12, -20, -30])
 def test_a_call_with_cross_talk_is_still_dual(voices: tuple[np.ndarray, np.ndarray], leak_db: int) -> None:
     first, second = voices
     leak = 10 ** (leak_db / 20)
@@ -82,21 +82,50 @@ def test_no_sound_at_all_is_silent() -> None:
     assert Measuring(2).found().silent == (True, True)
 
 
-def test_cross_talk_is_masked_even_when_it_comes_late() -> None:
-    speaker = np.concatenate([np.full(30, -20.0), np.full(30, -90.0)])
-    other = np.concatenate([np.full(6, -90.0), np.full(30, -30.0), np.full(24, -90.0)])
+def turns(leak_db: float, late: int = 0) -> np.ndarray:
+    """Levels of two who speak for 96 hops each in turn, over noise at -70 dB."""
+    first = np.where(np.arange(960) // 96 % 2 == 0, -20.0, -70.0)
+    second = np.where(np.arange(960) // 96 % 2 == 1, -20.0, -70.0)
+    return np.stack(
+        [np.maximum(own, np.roll(other, late) + leak_db) for own, other in ((first, second), (second, first))]
+    ).astype(np.float32)
 
-    first, second = masks(np.stack([speaker, other]).astype(np.float32))
 
-    assert first[:30].all()
-    assert not second[:36].any()
+@pytest.mark.parametrize("leak_db", [-6, -12, -20])
+@pytest.mark.parametrize("late", [0, 3, 6])
+def test_cross_talk_is_masked_however_loud_and_late(leak_db: int, late: int) -> None:
+    levels = turns(leak_db, late)
+
+    first, second = masks(levels, leaks(levels))
+
+    own = np.arange(960) // 96 % 2 == 0
+    settled = np.arange(960) % 96 > 8
+    assert first[own & settled].all()
+    assert not first[~own].any()
+    assert second[~own & settled].all()
+    assert not second[own].any()
 
 
-def test_both_who_speak_at_once_are_heard() -> None:
-    levels = np.full((2, 40), -20.0, np.float32)
-    levels[1] = -24.0
+@pytest.mark.parametrize("leak_db", [-6, -12, -20])
+def test_the_strength_of_cross_talk_is_found(leak_db: int) -> None:
+    assert leaks(turns(leak_db)) == pytest.approx((leak_db, leak_db), abs=1)
 
-    first, second = masks(levels)
 
-    assert first.all()
-    assert second.all()
+def test_without_cross_talk_a_quiet_person_is_heard_beside_a_loud_one() -> None:
+    levels = turns(-60)
+    levels[1, 200:220] = -38.0
+
+    _, second = masks(levels, leaks(levels))
+
+    assert leaks(levels)[1] < -30
+    assert second[200:220].all()
+
+
+def test_both_who_speak_at_once_are_heard_through_cross_talk() -> None:
+    levels = turns(-12)
+    levels[:, 100:120] = np.array([[-20.0], [-24.0]])
+
+    first, second = masks(levels, leaks(levels))
+
+    assert first[100:120].all()
+    assert second[100:120].all()

@@ -9,15 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscribe.audio.silero import HOP
-from polyscribe.audio.speech import Probabilities
 
 IDENTICAL_DB = -40.0
 """Left minus right this far below their sum: the same sound twice, coded apart at most."""
 
 APART_DB = 12.0
 APART_SHARE = 0.7
-LOUDER_DB = 6.0
-"""Cross-talk arrives at -6 dB or less of what is said on the other channel."""
+NO_LEAK_DB = -30.0
+"""Cross-talk that is fainter is not understood by a recogniser."""
+
+_BOTH_WAYS_DB = 4.5
+_BOTH_WAYS_SHARE = 0.6
+_ONE_WAY_LEAST = 0.08
+_DOMINATED_DB = 3.0
+_SECOND_HOPS = 32
+_LEAK_MARGIN_DB = 3.0
+_EQUAL_DB = -1.5
 
 _ECHO_HOPS = 8
 """Cross-talk may arrive up to 200 ms late: a quarter of a second."""
@@ -108,32 +115,55 @@ class Measuring:
         if _decibels(self._difference, self._total) < IDENTICAL_DB:
             return Layout.IDENTICAL
         active = levels.max(axis=0, initial=_LOWEST_DB) > _ACTIVE_DB
-        apart = np.abs(levels[0] - levels[1])[active] > APART_DB
-        if active.any() and apart.mean() > APART_SHARE:
+        if active.any() and _are_apart(levels[0][active] - levels[1][active]):
             return Layout.DUAL
         if _decibels(self._sum, self._total) < _ANTIPHASE_DB:
             return Layout.ANTIPHASE
         return Layout.ROOM
 
 
-def masks(levels: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
+def leaks(levels: NDArray[np.float32]) -> tuple[float, float]:
+    """How loud the other side is on each of two channels, in dB against its own channel: -6 is heavy cross-talk.
+
+    Taken from the peaks of those seconds in which the other side is louder, so that a delay does not matter; without
+    cross-talk they are the line's noise, far below `NO_LEAK_DB`.
+    """
+    seconds = levels.shape[1] // _SECOND_HOPS
+    peaks = levels[:, : seconds * _SECOND_HOPS].reshape(2, seconds, _SECOND_HOPS).max(axis=2)
+    return _leak(peaks[0], peaks[1]), _leak(peaks[1], peaks[0])
+
+
+def masks(levels: NDArray[np.float32], leaked: tuple[float, float]) -> list[NDArray[np.bool_]]:
     """For each of two channels the hops that can be its own speech: not those that the other's cross-talk explains.
 
-    A hop is another's where that one is more than 6 dB louder, now or within the last quarter of a second.
+    Cross-talk may come late, so a hop is held against what the other side said within the last quarter of a second.
+    Where there is no cross-talk a person is heard however loud the other one is.
     """
-    recent = [_recent_peak(levels[channel]) for channel in range(2)]
-    return [levels[channel] + LOUDER_DB >= recent[1 - channel] for channel in range(2)]
-
-
-def gated(probabilities: Probabilities, mask: NDArray[np.bool_]) -> Probabilities:
-    """Zero where the mask says that it is not own speech."""
-    return np.where(mask[: len(probabilities)], probabilities, np.float32(0))
+    return [
+        levels[own] - _recent_peak(levels[1 - own]) >= min(leaked[own] + _LEAK_MARGIN_DB, _EQUAL_DB) for own in range(2)
+    ]
 
 
 def _recent_peak(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.concatenate([np.full(_ECHO_HOPS, _LOWEST_DB, np.float32), levels])
     result: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(padded, _ECHO_HOPS + 1).max(axis=1)
     return result
+
+
+def _leak(own: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    difference = (own - other)[(other > _ACTIVE_DB) & (other - own > _DOMINATED_DB)]
+    return float(np.percentile(difference, 60)) if len(difference) else float(_LOWEST_DB)
+
+
+def _are_apart(difference: NDArray[np.float32]) -> bool:
+    """Whether each channel has people of its own: far apart nearly always, or clearly louder now here, now there.
+
+    The second is a call with heavy cross-talk; microphones in one room differ by less, or always the same way.
+    """
+    if (np.abs(difference) > APART_DB).mean() > APART_SHARE:
+        return True
+    ways = [(sign * difference > _BOTH_WAYS_DB).mean() for sign in (1, -1)]
+    return bool(sum(ways) > _BOTH_WAYS_SHARE and min(ways) > _ONE_WAY_LEAST)
 
 
 def _decibels(part: float, whole: float) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyscribe.audio import channels, speech
 from polyscribe.audio.channels import Found, Layout, Measuring
-from polyscribe.audio.clips import cut
+from polyscribe.audio.clips import Cutting, cut
 from polyscribe.audio.spool import SpoolReader, SpoolWriter
 from polyscribe.domain.errors import SourceFailed, SourceFault
 from polyscribe.domain.transcript import Word
@@ -27,6 +27,9 @@ Block = NDArray[np.int16]
 _PER_MS = SAMPLE_RATE_HZ // 1000
 _SPEECH_DB = -23.0
 _GAIN_DB = (-20.0, 35.0)
+
+APART = Cutting(pad_ms=100, merge_pause_ms=100)
+"""For a channel with cross-talk: its clips reach as little as possible into what the other side says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,17 @@ def plan(sound: Sound, measured: Measuring, mode: ChannelMode) -> Plan:
     """The plan for a sound that was measured while it went by."""
     found = measured.found()
     layout, tracks = arrange(found, mode)
-    probabilities = _listen(Tracks(sound, tracks), tracks, found, measured)
     duration_ms = -(-sound.length // _PER_MS)
-    clips = [cut(each, duration_ms) for each in probabilities]
+    levels = measured.levels()
+    leaked = channels.leaks(levels) if len(tracks) == 2 and layout is not Layout.IDENTICAL else None
+    masks = channels.masks(levels, leaked) if leaked else [None] * len(tracks)
+    mixed = Tracks(sound, tracks)
+    clips = []
+    for index, (track, mask) in enumerate(zip(tracks, masks, strict=True)):
+        gain = _gain(max(found.speech_db[source] for source in track.sources))
+        heard = speech.Track(partial(_read, mixed, index, gain), mask)
+        how = APART if leaked and leaked[index] > channels.NO_LEAK_DB else Cutting()
+        clips.append(cut(speech.listen(speech.detector(), heard, sound.length), duration_ms, how))
     return Plan(duration_ms, sound.channels, layout, tracks, pieces_of(clips))
 
 
@@ -116,19 +127,6 @@ def recognise(sound: Sound, piece: Piece, plan: Plan, engine: Engine, language: 
     tracks = Tracks(sound, plan.channels)
     clips = [tracks.read(clip.track, clip.start_ms * _PER_MS, clip.end_ms * _PER_MS) for clip in piece.clips]
     return PieceResult(piece.number, tuple(engine.recognise(clips, language)))
-
-
-def _listen(sound: Sound, tracks: Sequence[Track], found: Found, measured: Measuring) -> list[speech.Probabilities]:
-    """Probabilities of speech per track; cross-talk between the sides of a call counts as none."""
-    masks: list[NDArray[np.bool_] | None] = [None] * len(tracks)
-    if len(tracks) == 2 and found.layout is not Layout.IDENTICAL:
-        masks = list(channels.masks(measured.levels()))
-    gains = [_gain(max(found.speech_db[source] for source in track.sources)) for track in tracks]
-    detector = speech.detector()
-    return [
-        speech.listen(detector, speech.Track(partial(_read, sound, index, gain), mask), sound.length)
-        for index, (gain, mask) in enumerate(zip(gains, masks, strict=True))
-    ]
 
 
 def _read(sound: Sound, channel: int, gain: np.float32, start: int, stop: int) -> Samples:
