@@ -134,6 +134,7 @@ def test_the_secret_key_is_made_once_and_readable_by_the_owner_only(folder: Path
     assert first == second
     assert kept.read_text() == first.get_secret_value()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
     assert [each.name for each in kept.parent.iterdir()] == ["secret-key"]
 
 

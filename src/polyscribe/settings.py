@@ -186,6 +186,11 @@ def read(
         raise BadInput(f"Setting {name}: {first['msg'].removeprefix('Value error, ')}.", name) from error
 
 
+def open_data_dir(path: Path) -> None:
+    """Make the data directory if it is not there; calls and credentials are nobody else's business on this machine."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def names() -> Iterator[tuple[str, str]]:
     """Every setting as the file spells it (`data_dir`, `providers.twilio.base_url`), and what it means."""
     yield from _names(Settings, "")
@@ -310,7 +315,7 @@ def _without_password(text: str) -> str:
 
 def _kept_secret(path: Path) -> str:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        open_data_dir(path.parent)
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:

@@ -19,6 +19,7 @@ from polyscribe.ports import Abilities, BlobStore, Diarizer, Engine, Flow
 from polyscribe.services import notices, transcriptions, upkeep, work
 from polyscribe.services.app import App, Remote
 from polyscribe.services.sealing import Sealer
+from polyscribe.settings import Settings, open_data_dir
 from polyscribe.storage.blobs_local import LocalBlobs
 from polyscribe.storage.blobs_s3 import S3Blobs
 from polyscribe.storage.database import Database, is_current, upgrade
@@ -26,7 +27,6 @@ from polyscribe.storage.database import Database, is_current, upgrade
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from polyscribe.settings import Settings
 
 SLOTS_PER_PROCESS = 2
 """Recognitions in one worker process: two threads share the weights, and hold the interpreter a third of the time."""
@@ -92,7 +92,7 @@ def application(settings: Settings) -> App:
     """
     from polyscribe.jobs.queue import DurableQueue
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    open_data_dir(settings.data_dir)
     base = database(settings)
     if not _is_current(base):
         if not base.is_sqlite:

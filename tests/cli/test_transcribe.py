@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import shutil
+import subprocess
+import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +165,57 @@ def test_the_sample_call_is_transcribed_with_the_right_words_on_the_right_side(
     assert json.loads((tmp_path / "out/call.json").read_text())["channels"] == 2
     assert (tmp_path / "out/call.vtt").read_text().startswith("WEBVTT\n")
     assert " --> " in (tmp_path / "out/call.srt").read_text()
+
+
+@pytest.mark.real
+def test_a_folder_run_that_was_killed_does_nothing_twice(tmp_path: Path, models: Path) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    for number in range(4):
+        shutil.copy(SAMPLE, calls / f"{number}.flac")
+    command = [sys.executable, "-m", "polyscribe", "transcribe", str(calls), "--data-dir", str(models)]
+
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    assert first.stdout is not None
+    with first.stdout as lines:
+        while b'"event": "done"' not in lines.readline():
+            assert first.poll() is None
+        first.kill()
+        first.wait()
+    finished = {path.name: path.stat().st_mtime_ns for path in (calls / "transcripts").glob("*.txt")}
+    second = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path)
+
+    after = {path.name: path.stat().st_mtime_ns for path in (calls / "transcripts").glob("*.txt")}
+    events = [json.loads(line)["event"] for line in second.stdout.splitlines()]
+    assert finished.items() <= after.items()
+    assert len(after) == 4
+    assert events.count("skipped") == len(finished) >= 1
+
+
+@pytest.mark.real
+def test_on_a_terminal_there_are_a_bar_and_the_text(tmp_path: Path, models: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "polyscribe", "transcribe", str(SAMPLE), "--data-dir", str(models)]
+
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, cwd=tmp_path)
+    os.close(theirs)
+    shown = _all_of(ours)
+
+    assert process.wait() == 0
+    assert "call.flac" in shown
+    assert "%" in shown
+    assert "Channel 2: My last name is Carter" in shown
+    assert "{" not in shown
+
+
+def _all_of(terminal: int) -> str:
+    content = b""
+    # A terminal whose other side is closed answers with an error, not with an end.
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 65536):
+            content += piece
+    os.close(terminal)
+    return content.decode()
 
 
 def _umask() -> int:

@@ -73,9 +73,10 @@ def worker(context: typer.Context, workers: Workers = None) -> None:
 def migrate(context: typer.Context) -> None:
     """Bring the database schema up to date."""
     from polyscribe import wiring
+    from polyscribe.settings import open_data_dir
 
     settings = settings_of(context)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    open_data_dir(settings.data_dir)
     wiring.migrate(settings)
     typer.echo("The database schema is up to date.")
 
@@ -158,10 +159,12 @@ def _start_logging(settings: Settings) -> None:
 def _share_figures(settings: Settings) -> None:
     """Give all processes a fresh folder through which they add up their figures."""
     from polyscribe.observability import FIGURES_DIR
+    from polyscribe.settings import open_data_dir
 
     figures = settings.data_dir / "figures"
     shutil.rmtree(figures, ignore_errors=True)
-    figures.mkdir(parents=True)
+    open_data_dir(settings.data_dir)
+    figures.mkdir()
     os.environ[FIGURES_DIR] = str(figures)
 
 
