@@ -154,6 +154,11 @@ class Settings(BaseModel):
         return self.given_blob_url or f"file://{self.data_dir / 'blobs'}"
 
     @property
+    def has_secret_key(self) -> bool:
+        """Whether there is one already."""
+        return self.given_secret_key is not None or (self.data_dir / SECRET_FILE).exists()
+
+    @property
     def secret_key(self) -> SecretStr:
         """The one that was set, else the one kept in DATA_DIR, which the first to ask makes.
 

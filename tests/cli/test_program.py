@@ -82,6 +82,16 @@ def test_an_error_is_one_line_that_says_what_to_do(
     assert message in err
 
 
+def test_a_worker_on_another_machine_needs_the_key_of_the_server(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYSCRIBE_DATABASE_URL", "postgresql://db.example.com/calls")
+
+    code, _, err = run("worker")
+
+    assert (code, "POLYSCRIBE_SECRET_KEY" in err) == (2, True)
+
+
 def test_debug_shows_the_traceback_wherever_it_stands(run: Callable[..., tuple[int, str, str]]) -> None:
     _, _, err = run("export", "GT12", "--debug")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -154,6 +155,22 @@ def test_a_port_that_is_taken_is_told_in_one_line(second_day: Server, data_dir: 
 
     told = f"polyscribe: Cannot listen on 127.0.0.1 port {port}: Address already in use. Choose another with --port.\n"
     assert (second.returncode, second.stderr) == (1, told)
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
+    nothing = "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=1"
+
+    tried = subprocess.run(
+        [sys.executable, "-m", "polyscribe", "serve", "--port", "0", "--data-dir", str(tmp_path)],
+        env={**os.environ, "POLYSCRIBE_DATABASE_URL": nothing},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (tried.returncode, tried.stdout) == (1, "")
+    assert tried.stderr.startswith("polyscribe: ")
+    assert tried.stderr.count("\n") == 1
 
 
 def test_a_killed_server_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ def worker(context: typer.Context, workers: Workers = None) -> None:
     settings = settings_of(context, workers=workers)
     if settings.database_url.startswith("sqlite"):
         raise BadInput("Workers of their own need POLYSCRIBE_DATABASE_URL=postgresql://…; with SQLite use `serve`.")
+    if not settings.has_secret_key:
+        raise BadInput("Workers need the server's POLYSCRIBE_SECRET_KEY: it stands in DATA_DIR/secret-key there.")
     _check(settings)
     _start_logging(settings)
     answer = run_once(Part("prepare", settings, {"migrate": False, "account": False}))

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
-from polyscribe.domain.errors import StoreFailed
 from polyscribe.telemetry import emit
 
 if TYPE_CHECKING:
@@ -97,16 +96,12 @@ def start(part: Part, stdout: int | None = None, *, is_apart: bool = True) -> su
 
 
 def run_once(part: Part) -> dict[str, Any]:
-    """Run a part to its end; what it answered.
-
-    Raises:
-        StoreFailed: it failed; it has said why on standard error.
-    """
+    """Run a part to its end; what it answered. If it fails so do we: it has said why on standard error."""
     process = start(part, stdout=subprocess.PIPE)
     try:
         answer = _pipe(process.stdout).read()
         if process.wait():
-            raise StoreFailed("The server cannot start.")
+            raise SystemExit(1)
     finally:
         _end(process, 0.0)
     return json.loads(answer) if answer else {}
