@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +14,8 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+
+import servers
 
 START_S = 60.0
 END_S = 20.0
@@ -59,23 +59,15 @@ def until(holds: Callable[[], object], within_s: float = START_S) -> None:
 
 
 @contextmanager
-def serving(data_dir: Path, printed: Path) -> Iterator[Server]:
-    with printed.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "polyscribe", "serve", "--port", "0", "--workers", "1", "--data-dir", str(data_dir)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            cwd=printed.parent,
-        )
-    server = Server(process, printed)
+def serving(data_dir: Path, folder: Path) -> Iterator[Server]:
+    """A server that answers; it is ended when the block is left."""
+    process = servers.spawn(servers.environment(data_dir), servers.free_port(), folder / "printed", "--workers", "1")
+    server = Server(process, folder / "printed")
     try:
         until(lambda: server.base_url or process.poll() is not None)
         yield server
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(END_S)
+        servers.stop(process)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +79,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first_day(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
     """What a server printed on an empty data directory, and its exit code after SIGTERM."""
-    with serving(data_dir, tmp_path_factory.mktemp("first") / "printed") as server:
+    with serving(data_dir, tmp_path_factory.mktemp("first")) as server:
         until(lambda: "Your own: polyscribe transcribe" in server.text)
         assert server.is_well()
         server.process.send_signal(signal.SIGTERM)
@@ -100,7 +92,7 @@ def second_day(
     first_day: tuple[str, int], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server that runs on what the first day left."""
-    with serving(data_dir, tmp_path_factory.mktemp("second") / "printed") as server:
+    with serving(data_dir, tmp_path_factory.mktemp("second")) as server:
         yield server
 
 
@@ -147,7 +139,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(second_day: Server, data_dir: 
     port = second_day.base_url.rpartition(":")[2]
 
     second = subprocess.run(
-        [sys.executable, "-m", "polyscribe", "serve", "--port", port, "--data-dir", str(data_dir)],
+        servers.command("serve", "--port", port, "--data-dir", str(data_dir)),
         capture_output=True,
         text=True,
         check=False,
@@ -161,8 +153,8 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None
     nothing = "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=1"
 
     tried = subprocess.run(
-        [sys.executable, "-m", "polyscribe", "serve", "--port", "0", "--data-dir", str(tmp_path)],
-        env={**os.environ, "POLYSCRIBE_DATABASE_URL": nothing},
+        servers.command("serve", "--port", "0"),
+        env=servers.environment(tmp_path, DATABASE_URL=nothing),
         capture_output=True,
         text=True,
         check=False,
@@ -174,7 +166,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None
 
 
 def test_a_killed_server_leaves_no_process_behind(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", tmp_path / "printed") as server:
+    with serving(tmp_path / "data", tmp_path) as server:
         until(lambda: server.parts().keys() == {"api", "worker"})
         descendants = psutil.Process(server.process.pid).children(recursive=True)
         server.process.kill()

@@ -8,13 +8,13 @@ import os
 import pty
 import shutil
 import subprocess
-import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import servers
 from polyscribe.cli import main
 from polyscribe.cli.sample import SAMPLE
 from polyscribe.cli.transcribe import Task, plan, write
@@ -173,7 +173,7 @@ def test_a_folder_run_that_was_killed_does_nothing_twice(tmp_path: Path, models:
     calls.mkdir()
     for number in range(4):
         shutil.copy(SAMPLE, calls / f"{number}.flac")
-    command = [sys.executable, "-m", "polyscribe", "transcribe", str(calls), "--data-dir", str(models)]
+    command = servers.command("transcribe", str(calls), "--data-dir", str(models))
 
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path)
     assert first.stdout is not None
@@ -195,7 +195,7 @@ def test_a_folder_run_that_was_killed_does_nothing_twice(tmp_path: Path, models:
 @pytest.mark.real
 def test_on_a_terminal_there_are_a_bar_and_the_text(tmp_path: Path, models: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "polyscribe", "transcribe", str(SAMPLE), "--data-dir", str(models)]
+    command = servers.command("transcribe", str(SAMPLE), "--data-dir", str(models))
 
     process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, cwd=tmp_path)
     os.close(theirs)
