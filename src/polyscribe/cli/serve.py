@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import socket
@@ -118,6 +117,8 @@ def _greet(settings: Settings, listener: socket.socket, apis: list[Any], is_new:
 
 
 def _wait_for_answer(host: str, port: int) -> None:
+    import http.client
+
     until = time.monotonic() + ANSWER_S
     while time.monotonic() < until:
         connection = http.client.HTTPConnection(host, port, timeout=until - time.monotonic())
