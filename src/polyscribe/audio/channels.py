@@ -30,9 +30,14 @@ _ECHO_HOPS = 8
 """Cross-talk may arrive up to 200 ms late: a quarter of a second."""
 
 _ACTIVE_DB = -60.0
+_ACTIVE_BELOW_DB = 35.0
 _SILENT_DB = -75.0
 _ANTIPHASE_DB = -10.0
 _LOWEST_DB = -120
+
+
+Levels = NDArray[np.float16]
+"""Decibels of full scale, never under -100. Half precision: eight hours have a million hops."""
 
 
 class Layout(StrEnum):
@@ -61,7 +66,7 @@ class Measuring:
     def __init__(self, channels: int) -> None:
         self._channels = channels
         self._left_over: NDArray[np.int16] = np.zeros((0, channels), np.int16)
-        self._powers: list[NDArray[np.float32]] = []
+        self._levels: list[Levels] = []
         self._difference = 0.0
         self._sum = 0.0
         self._total = 0.0
@@ -78,20 +83,22 @@ class Measuring:
 
     def found(self) -> Found:
         """The decision over all that was fed."""
-        powers = self._all_powers()
-        levels = 10 * np.log10(powers + 1e-12)
+        levels = self.levels()
         silent = tuple(bool(levels[channel].max(initial=_LOWEST_DB) < _SILENT_DB) for channel in range(self._channels))
         speech = tuple(_speech_level(levels[channel]) for channel in range(self._channels))
-        return Found(self._layout(levels, silent), silent, speech)
+        return Found(self._layout(levels, silent, max(speech) - _ACTIVE_BELOW_DB), silent, speech)
 
-    def levels(self) -> NDArray[np.float32]:
-        """dB of full scale of each channel and hop, (channels, hops)."""
-        result: NDArray[np.float32] = (10 * np.log10(self._all_powers() + 1e-10)).astype(np.float32)
-        return result
+    def levels(self) -> Levels:
+        """Of each channel and hop, (channels, hops)."""
+        parts = list(self._levels)
+        if len(self._left_over):
+            rest = self._left_over.astype(np.float32) / np.float32(32768)
+            parts.append(_decibels_of(np.square(rest).sum(axis=0)[:, None] / HOP))
+        return np.concatenate(parts, axis=1) if parts else np.zeros((self._channels, 0), np.float16)
 
     def _measure(self, samples: NDArray[np.float32]) -> None:
         hops = samples.reshape(-1, HOP, self._channels)
-        self._powers.append(np.einsum("ijk,ijk->ki", hops, hops) / HOP)
+        self._levels.append(_decibels_of(np.einsum("ijk,ijk->ki", hops, hops) / HOP))
         if self._channels == 2:
             left, right = samples[:, 0], samples[:, 1]
             both = float(left @ right)
@@ -100,21 +107,14 @@ class Measuring:
             self._sum += own + 2 * both
             self._total += own
 
-    def _all_powers(self) -> NDArray[np.float32]:
-        powers = list(self._powers)
-        if len(self._left_over):
-            rest = self._left_over.astype(np.float32) / np.float32(32768)
-            powers.append((np.square(rest).sum(axis=0) / HOP)[:, None])
-        return np.concatenate(powers, axis=1) if powers else np.zeros((self._channels, 0), np.float32)
-
-    def _layout(self, levels: NDArray[np.float32], silent: tuple[bool, ...]) -> Layout:
+    def _layout(self, levels: Levels, silent: tuple[bool, ...], active_db: float) -> Layout:
         if self._channels == 1:
             return Layout.MONO
         if any(silent) and not all(silent):
             return Layout.ONE_SILENT
         if _decibels(self._difference, self._total) < IDENTICAL_DB:
             return Layout.IDENTICAL
-        active = levels.max(axis=0, initial=_LOWEST_DB) > _ACTIVE_DB
+        active = levels.max(axis=0, initial=_LOWEST_DB) > active_db
         if active.any() and _are_apart(levels[0][active] - levels[1][active]):
             return Layout.DUAL
         if _decibels(self._sum, self._total) < _ANTIPHASE_DB:
@@ -122,7 +122,12 @@ class Measuring:
         return Layout.ROOM
 
 
-def leaks(levels: NDArray[np.float32]) -> tuple[float, float]:
+def _decibels_of(powers: NDArray[np.float32]) -> Levels:
+    result: Levels = (10 * np.log10(powers + 1e-10)).astype(np.float16)
+    return result
+
+
+def leaks(levels: Levels) -> tuple[float, float]:
     """How loud the other side is on each of two channels, in dB against its own channel: -6 is heavy cross-talk.
 
     Taken from the peaks of those seconds in which the other side is louder, so that a delay does not matter; without
@@ -133,7 +138,7 @@ def leaks(levels: NDArray[np.float32]) -> tuple[float, float]:
     return _leak(peaks[0], peaks[1]), _leak(peaks[1], peaks[0])
 
 
-def masks(levels: NDArray[np.float32], leaked: tuple[float, float]) -> list[NDArray[np.bool_]]:
+def masks(levels: Levels, leaked: tuple[float, float]) -> list[NDArray[np.bool_]]:
     """For each of two channels the hops that can be its own speech: not those that the other's cross-talk explains.
 
     Cross-talk may come late, so a hop is held against what the other side said within the last quarter of a second.
@@ -144,18 +149,18 @@ def masks(levels: NDArray[np.float32], leaked: tuple[float, float]) -> list[NDAr
     ]
 
 
-def _recent_peak(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    padded = np.concatenate([np.full(_ECHO_HOPS, _LOWEST_DB, np.float32), levels])
-    result: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(padded, _ECHO_HOPS + 1).max(axis=1)
+def _recent_peak(levels: Levels) -> Levels:
+    padded = np.concatenate([np.full(_ECHO_HOPS, _LOWEST_DB, np.float16), levels])
+    result: Levels = np.lib.stride_tricks.sliding_window_view(padded, _ECHO_HOPS + 1).max(axis=1)
     return result
 
 
-def _leak(own: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def _leak(own: Levels, other: Levels) -> float:
     difference = (own - other)[(other > _ACTIVE_DB) & (other - own > _DOMINATED_DB)]
-    return float(np.percentile(difference, 60)) if len(difference) else float(_LOWEST_DB)
+    return float(np.percentile(difference.astype(np.float32), 60)) if len(difference) else float(_LOWEST_DB)
 
 
-def _are_apart(difference: NDArray[np.float32]) -> bool:
+def _are_apart(difference: Levels) -> bool:
     """Whether each channel has people of its own: far apart nearly always, or clearly louder now here, now there.
 
     The second is a call with heavy cross-talk; microphones in one room differ by less, or always the same way.
@@ -170,7 +175,7 @@ def _decibels(part: float, whole: float) -> float:
     return float(10 * np.log10(max(part, 0.0) / whole + 1e-12)) if whole > 0 else float(_LOWEST_DB)
 
 
-def _speech_level(levels: NDArray[np.float32]) -> float:
+def _speech_level(levels: Levels) -> float:
     """The level that the loud tenth of the active hops reaches."""
     active = levels[levels > _SILENT_DB]
-    return float(np.percentile(active, 90)) if len(active) else float(_LOWEST_DB)
+    return float(np.percentile(active.astype(np.float32), 90)) if len(active) else float(_LOWEST_DB)
