@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from polyscribe.domain.errors import BadInput
 
@@ -17,13 +17,16 @@ async def small(request: Request) -> bytes:
     """The whole body of a request that carries no media.
 
     Raises:
-        BadInput: it is larger than MAX_BYTES.
+        BadInput: it is larger than MAX_BYTES, or the client went away before its end.
     """
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise BadInput(f"The request body is larger than {MAX_BYTES} bytes.")
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BYTES:
+                raise BadInput(f"The request body is larger than {MAX_BYTES} bytes.")
+    except ClientDisconnect:
+        raise BadInput("The request ended before its body did.") from None
     return bytes(body)
 
 

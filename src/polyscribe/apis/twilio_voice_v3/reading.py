@@ -179,7 +179,7 @@ def _source(given: Json) -> tuple[str | None, UUID | None]:
         raise Rejected(400, 17500, "One of sourceId and mediaUrl is required.")
     if url is not None and recording is not None:
         raise _bad("Only one of sourceId and mediaUrl may be given.", "/sourceId")
-    if named is not None and named not in SOURCES:
+    if named is not None and not _is_one_of(named, SOURCES):
         raise _bad("inputSource must be SOURCE_ID or MEDIA_URL.", "/inputSource")
     if named is not None and named != ("MEDIA_URL" if recording is None else "SOURCE_ID"):
         raise _bad("inputSource does not agree with the source that is given.", "/inputSource")
@@ -193,12 +193,13 @@ def _source(given: Json) -> tuple[str | None, UUID | None]:
 
 
 def is_web_address(url: Any) -> bool:
-    """Whether it could be opened at all."""
+    """Whether it could be opened at all. Host names are ASCII (punycode), as in every URI."""
     if not isinstance(url, str) or len(url) > 8000 or any(each <= " " for each in url):
         return False
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_host = bool(parts.hostname) and parts.netloc.isascii() and parts.port != 0
+        return parts.scheme in {"http", "https"} and is_host
     except ValueError:
         return False
 
@@ -216,7 +217,7 @@ def _participants(given: Sequence[Json], *, has_recording: bool) -> tuple[Partic
             message = "audioChannelIndex must be 1 or 2."
             raise Rejected(400, 17511, message, f"#/participants/{index}/audioChannelIndex")
     for index, each in enumerate(given):
-        if each.get("type", "CUSTOMER") not in ROLES:
+        if not _is_one_of(each.get("type", "CUSTOMER"), ROLES):
             message = f"type must be one of {', '.join(sorted(ROLES))}."
             raise Rejected(400, 17514, message, f"#/participants/{index}/type")
         for name in ("address", "name"):
@@ -282,7 +283,7 @@ def _defaults(given: Any) -> list[Json]:
     for index, each in enumerate(given):
         if not _is_channel(each.get("audioChannelIndex")):
             raise BadInput(f"{path}[{index}].audioChannelIndex must be 1 or 2.", path)
-        if each.get("type") not in ROLES:
+        if not _is_one_of(each.get("type"), ROLES):
             raise BadInput(f"{path}[{index}].type must be one of {', '.join(sorted(ROLES))}.", path)
     if given[0]["audioChannelIndex"] == given[1]["audioChannelIndex"]:
         raise BadInput(f"{path} must name both channels.", path)
@@ -291,9 +292,13 @@ def _defaults(given: Any) -> list[Json]:
 
 def _one_of(settings: Json, name: str, allowed: Collection[str]) -> str:
     value = settings.get(name)
-    if not isinstance(value, str) or value not in allowed:
+    if not _is_one_of(value, allowed):
         raise BadInput(f"configuration.{name} must be one of {', '.join(sorted(allowed))}.", f"configuration.{name}")
-    return value
+    return str(value)
+
+
+def _is_one_of(value: Any, allowed: Collection[str]) -> bool:
+    return isinstance(value, str) and value in allowed
 
 
 def _optional_text(values: Json, name: str, path: str) -> str | None:
