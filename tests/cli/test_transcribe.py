@@ -175,7 +175,9 @@ def test_a_folder_run_that_was_killed_does_nothing_twice(tmp_path: Path, models:
         shutil.copy(SAMPLE, calls / f"{number}.flac")
     command = servers.command("transcribe", str(calls), "--data-dir", str(models))
 
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    # What a killed run leaves lying about is to lie in the folder of the test.
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path, env=own)
     assert first.stdout is not None
     with first.stdout as lines:
         while b'"event": "done"' not in lines.readline():

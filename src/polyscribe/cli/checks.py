@@ -59,10 +59,10 @@ def engines(as_json: Json = False) -> None:
         )
     if as_json:
         write_json(rows)
-    else:
-        write_table(
-            [name.replace("_", " ") for name in rows[0]], [[_cell(value) for value in row.values()] for row in rows]
-        )
+        return
+    shown = [{**row, "installed": row["installed"] or f"no: {row['install']}"} for row in rows]
+    columns = [name for name in shown[0] if name != "install"]
+    write_table([name.replace("_", " ") for name in columns], [[_cell(row[name]) for name in columns] for row in shown])
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:

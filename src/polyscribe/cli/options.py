@@ -65,9 +65,12 @@ def write_table(columns: list[str], rows: list[list[str]]) -> None:
         sys.stdout.writelines("\t".join(row) + "\n" for row in [columns, *rows])
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     Console().print(table)
