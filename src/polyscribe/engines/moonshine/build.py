@@ -12,7 +12,7 @@ from polyscribe import models
 
 ENCODER = "tiny-en/encoder_model.ort"
 DECODER = "tiny-en/decoder_model_merged.ort"
-VERSION = 1
+VERSION = 2
 """Counts up with every change that makes the graph differ."""
 
 

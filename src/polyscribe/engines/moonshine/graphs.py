@@ -14,21 +14,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from polyscribe.engines.moonshine.runners import END, START
 from polyscribe.engines.moonshine.weights import Linear, Weights
-
-MIN_SAMPLES = 1_600
-"""Shorter clips have to be padded: the shipped networks fail below about 1,300 samples."""
-
-FRAME_SAMPLES = 384
-"""Distance of the encoder's frames, 24 ms; the centre of a frame lies 28 ms after its start."""
 
 LAYERS = 6
 HEADS = 8
 HEAD_WIDTH = 36
 WIDTH = HEADS * HEAD_WIDTH
-END = 2
-"""The token that ends an utterance; decoding starts with token 1."""
-START = 1
+
+LOOKING = range(2, LAYERS)
+"""Layers of the decoder whose attention tells when a word was said; the first two look elsewhere."""
 
 _ROTARY_WIDTH = 32
 _INNER = 1152
@@ -112,9 +107,9 @@ class _Graph:
 def recogniser(encoder: Weights, decoder: Weights, signed: bool) -> onnx.ModelProto:
     """One clip in, its tokens out, in one call; `signed` keeps the matrices as int8 instead of uint8.
 
-    Inputs: `samples` (1, n) at 16 kHz, n >= MIN_SAMPLES; `limit` (), the number of tokens after which to stop.
+    Inputs: `samples` (1, n) at 16 kHz, n >= runners.MIN_SAMPLES; `limit` (), the number of tokens after which to stop.
     Outputs: `tokens` (N,), the last one END unless the limit was reached; `probabilities` (N,) of them;
-    `attention` (N, 48, frames): where each token looked, a frame being FRAME_SAMPLES long.
+    `attention` (N, 32, frames): where each token looked, in frames of 24 ms.
 
     Clips are not put side by side: the group norm of the encoder runs over the whole clip, activations are quantised
     over the whole batch, and a batch of four was measured to cost as much as four single ones.
@@ -133,7 +128,7 @@ def recogniser(encoder: Weights, decoder: Weights, signed: bool) -> onnx.ModelPr
     info, number, integer = helper.make_tensor_value_info, TensorProto.FLOAT, TensorProto.INT64
     given = [info("samples", number, [1, "samples"]), info("limit", integer, [])]
     found = [info("tokens", integer, ["N"]), info("probabilities", number, ["N"])]
-    found.append(info("attention", number, ["N", LAYERS * HEADS, "frames"]))
+    found.append(info("attention", number, ["N", len(LOOKING) * HEADS, "frames"]))
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid(_MS, 1)]
     return helper.make_model(graph.finish(given, found), opset_imports=opsets, ir_version=9)
 
@@ -181,8 +176,8 @@ def _decoder_step(weights: Weights, signed: bool) -> onnx.GraphProto:
     graph.add("ArgMax", ["logits"], "token_out", axis=-1, keepdims=0)
     graph.add("Softmax", ["logits"], "shares", axis=-1)
     graph.add("ReduceMax", ["shares", graph.integers(-1)], "probability", keepdims=0)
-    graph.add("Concat", [f"{layer}.look" for layer in range(LAYERS)], "looks_4", axis=1)
-    graph.add("Reshape", ["looks_4", graph.integers(LAYERS * HEADS, -1)], "looks")
+    graph.add("Concat", [f"{layer}.look" for layer in LOOKING], "looks_4", axis=1)
+    graph.add("Reshape", ["looks_4", graph.integers(len(LOOKING) * HEADS, -1)], "looks")
     graph.add("Equal", ["token_out", graph.integers(END)], "ended_2")
     graph.add("Reshape", ["ended_2", graph.constant("scalar", np.zeros(0, np.int64))], "ended")
     graph.add("Not", ["ended"], "go_on")

@@ -35,7 +35,7 @@ _HEADS, _HEAD_WIDTH = 8, 36
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Tokens of one clip without END, their probabilities 0–1, and where each looked: (tokens, 48 heads, frames)."""
+    """Tokens of one clip without END, their probabilities 0–1, and where each looked: (tokens, 32 heads, frames)."""
 
     tokens: NDArray[np.int64]
     probabilities: NDArray[np.float32]
