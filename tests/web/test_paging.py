@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -44,6 +45,45 @@ def test_a_token_of_another_server_is_refused() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         paging.position(SEALER, FILTERS, text)
+
+
+@dataclass(frozen=True)
+class Thing:
+    created_at: datetime
+    id: UUID
+
+
+THINGS = [Thing(datetime(2026, 5, 1, tzinfo=UTC), UUID(int=number)) for number in range(9, 0, -1)]
+
+
+def answered(pages: paging.Pages, part: paging.Part) -> paging.Page[Thing]:
+    """As a store of THINGS would."""
+    index = [(each.created_at, each.id) for each in THINGS].index(part.at) if part.at else -1
+    if part.backwards:
+        return pages.page(THINGS[max(index - part.size - 1, 0) : index], part)
+    return pages.page(THINGS[index + 1 : index + part.size + 2], part)
+
+
+@given(st.integers(1, 10), st.lists(st.booleans(), max_size=12))
+def test_walking_to_and_fro_is_walking_over_the_list(size: int, steps: list[bool]) -> None:
+    pages = paging.Pages(SEALER, FILTERS, 100, 50)
+    page = answered(pages, pages.asked({"pageSize": str(size)}))
+    at = 0
+
+    for is_forwards in steps:
+        token = page.next_token if is_forwards else page.previous_token
+        if token is None:
+            assert at + size >= len(THINGS) if is_forwards else at == 0
+            continue
+        at += size if is_forwards else -size
+        page = answered(pages, pages.asked({"pageSize": str(size), "pageToken": token}))
+        assert list(page.items) == THINGS[at : at + size]
+
+
+def test_in_front_of_the_first_there_is_nothing() -> None:
+    page = paging.Pages(SEALER, FILTERS, 100, 50).page([], paging.Part(5, (datetime.now(UTC), UUID(int=1)), True))
+
+    assert page == paging.Page([], None, None)
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, 50), ("1", 1), ("100", 100), ("101", 100), ("9" * 18, 100)])

@@ -60,10 +60,18 @@ def delete(app: App, account_id: UUID, api: str, key: UUID | str) -> None:
         configurations.delete(tx, account_id, api, found.id)
 
 
-def page(app: App, account_id: UUID, api: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Configuration]:
-    """In order of creation, behind `after`."""
+def page(
+    app: App,
+    account_id: UUID,
+    api: str,
+    at: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    backwards: bool = False,
+) -> list[Configuration]:
+    """In order of creation, behind the one whose (created_at, id) is `at`; `backwards`: those just in front of it."""
     with app.database.reading() as tx:
-        return configurations.page(tx, account_id, api, after, limit)
+        return configurations.page(tx, account_id, api, at, limit, backwards=backwards)
 
 
 def _taken(unique_name: str | None) -> Conflict:

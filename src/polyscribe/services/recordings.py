@@ -68,11 +68,11 @@ def find_call(app: App, account_id: UUID, call_id: UUID) -> Call:
 
 
 def page(
-    app: App, account_id: UUID, before: tuple[datetime, UUID] | None, limit: int, **conditions: Any
+    app: App, account_id: UUID, at: tuple[datetime, UUID] | None, limit: int, **conditions: Any
 ) -> list[Recording]:
-    """Newest first; `conditions` as in storage: created_from, created_until, call_id, deleted."""
+    """Newest first; `conditions` as in storage: created_from, created_until, call_id, deleted, backwards."""
     with app.database.reading() as tx:
-        return recordings.page(tx, account_id, before=before, limit=limit, **conditions)
+        return recordings.page(tx, account_id, at=at, limit=limit, **conditions)
 
 
 def delete(app: App, account_id: UUID, recording_id: UUID) -> None:

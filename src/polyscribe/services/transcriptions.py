@@ -77,11 +77,18 @@ def find(app: App, account_id: UUID, api: str, transcription_id: UUID) -> Transc
 
 
 def page(
-    app: App, account_id: UUID, api: str, wanted: Filter, before: tuple[datetime, UUID] | None, limit: int
+    app: App,
+    account_id: UUID,
+    api: str,
+    wanted: Filter,
+    at: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    backwards: bool = False,
 ) -> list[Transcription]:
-    """Newest first, behind `before`, the (created_at, id) of the last one seen."""
+    """Newest first, behind the one whose (created_at, id) is `at`; `backwards`: those just in front of it."""
     with app.database.reading() as tx:
-        return transcriptions.page(tx, account_id, api, wanted, before, limit)
+        return transcriptions.page(tx, account_id, api, wanted, at, limit, backwards=backwards)
 
 
 def transcript(app: App, transcription_id: UUID) -> Transcript:
@@ -145,11 +152,17 @@ def conversation_ids(app: App, transcription_ids: Sequence[UUID]) -> dict[UUID, 
 
 
 def conversation_page(
-    app: App, account_id: UUID, before: tuple[datetime, UUID] | None, limit: int, source_id: UUID | None = None
+    app: App,
+    account_id: UUID,
+    at: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    source_id: UUID | None = None,
+    backwards: bool = False,
 ) -> list[Conversation]:
-    """Newest first; `source_id` restricts to those of one recording or of one call."""
+    """Newest first, as `page`; `source_id` restricts to those of one recording or of one call."""
     with app.database.reading() as tx:
-        return conversations.page(tx, account_id, before, limit, source_id)
+        return conversations.page(tx, account_id, at, limit, source_id=source_id, backwards=backwards)
 
 
 def counts(app: App) -> dict[Status, int]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from polyscribe.domain.configuration import Configuration
-from polyscribe.storage.tables import configurations, place
+from polyscribe.storage.tables import configurations, part
 
 TABLE = configurations
 
@@ -43,13 +43,18 @@ def delete(tx: sa.Connection, account_id: UUID, api: str, configuration_id: UUID
 
 
 def page(
-    tx: sa.Connection, account_id: UUID, api: str, after: tuple[datetime, UUID] | None, limit: int
+    tx: sa.Connection,
+    account_id: UUID,
+    api: str,
+    at: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    backwards: bool = False,
 ) -> list[Configuration]:
-    """In order of creation, behind the one whose (created_at, id) is `after`."""
-    query = _own(account_id, api).order_by(TABLE.c.created_at, TABLE.c.id).limit(limit)
-    if after is not None:
-        query = query.where(place(TABLE) > place(TABLE, after))
-    return [_read(row) for row in tx.execute(query)]
+    """In order of creation, behind the one whose (created_at, id) is `at`; or those just in front of it."""
+    query = part(_own(account_id, api), TABLE, at, limit, newest_first=False, backwards=backwards)
+    found = [_read(row) for row in tx.execute(query)]
+    return found[::-1] if backwards else found
 
 
 def _own(account_id: UUID, api: str) -> sa.Select[Any]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from polyscribe.storage.tables import conversations, place, recordings, transcriptions
+from polyscribe.storage.tables import conversations, part, recordings, transcriptions
 
 TABLE = conversations
 
@@ -49,20 +49,24 @@ def ids_of_transcriptions(tx: sa.Connection, transcription_ids: Sequence[UUID]) 
 def page(
     tx: sa.Connection,
     account_id: UUID,
-    before: tuple[datetime, UUID] | None,
+    at: tuple[datetime, UUID] | None,
     limit: int,
+    *,
     source_id: UUID | None = None,
+    backwards: bool = False,
 ) -> list[Conversation]:
-    """Newest first, behind the one whose (created_at, id) is `before`; of one recording or call if `source_id`."""
+    """Newest first, behind the one whose (created_at, id) is `at`, or just in front of it.
+
+    `source_id` restricts to those of one recording or of one call.
+    """
     query = sa.select(TABLE).where(TABLE.c.account_id == account_id)
     if source_id is not None:
         own = sa.select(transcriptions.c.id).outerjoin(recordings, recordings.c.id == transcriptions.c.recording_id)
         is_source = (transcriptions.c.recording_id == source_id) | (recordings.c.call_id == source_id)
         query = query.where(TABLE.c.transcription_id.in_(own.where(is_source)))
-    if before is not None:
-        query = query.where(place(TABLE) < place(TABLE, before))
-    query = query.order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(limit)
-    return [Conversation(*row) for row in tx.execute(query)]
+    query = part(query, TABLE, at, limit, newest_first=True, backwards=backwards)
+    found = [Conversation(*row) for row in tx.execute(query)]
+    return found[::-1] if backwards else found
 
 
 def delete_of_transcription(tx: sa.Connection, transcription_id: UUID) -> None:

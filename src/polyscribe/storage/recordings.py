@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from polyscribe.domain.recording import Call, Direction, Recording
-from polyscribe.storage.tables import calls, place, recordings
+from polyscribe.storage.tables import calls, part, recordings
 
 TABLE = recordings
 
@@ -42,17 +42,16 @@ def page(
     tx: sa.Connection,
     account_id: UUID,
     *,
-    before: tuple[datetime, UUID] | None,
+    at: tuple[datetime, UUID] | None,
     limit: int,
     created_from: datetime | None = None,
     created_until: datetime | None = None,
     call_id: UUID | None = None,
     deleted: bool = False,
+    backwards: bool = False,
 ) -> list[Recording]:
-    """Newest first, behind the one whose (created_at, id) is `before`; created in [from, until)."""
+    """Newest first, behind the one whose (created_at, id) is `at`, or just in front of it; made in [from, until)."""
     query = sa.select(TABLE).where(TABLE.c.account_id == account_id)
-    if before is not None:
-        query = query.where(place(TABLE) < place(TABLE, before))
     if created_from is not None:
         query = query.where(TABLE.c.created_at >= created_from)
     if created_until is not None:
@@ -61,8 +60,9 @@ def page(
         query = query.where(TABLE.c.call_id == call_id)
     if not deleted:
         query = query.where(TABLE.c.deleted_at.is_(None))
-    query = query.order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(limit)
-    return [_recording(row) for row in tx.execute(query)]
+    query = part(query, TABLE, at, limit, newest_first=True, backwards=backwards)
+    found = [_recording(row) for row in tx.execute(query)]
+    return found[::-1] if backwards else found
 
 
 def arrived(tx: sa.Connection, recording: Recording) -> None:

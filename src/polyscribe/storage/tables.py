@@ -44,6 +44,23 @@ def place(table: sa.Table, at: tuple[datetime, Any] | None = None) -> sa.Tuple:
     return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(at, columns, strict=True)))
 
 
+def part(
+    query: sa.Select[Any],
+    table: sa.Table,
+    at: tuple[datetime, Any] | None,
+    limit: int,
+    *,
+    newest_first: bool,
+    backwards: bool,
+) -> sa.Select[Any]:
+    """The rows of a list behind the one that is at `at`; `backwards`: those in front of it, the nearest first."""
+    is_falling = newest_first != backwards
+    columns = (table.c.created_at, table.c.id)
+    if at is not None:
+        query = query.where(place(table) < place(table, at) if is_falling else place(table) > place(table, at))
+    return query.order_by(*(column.desc() if is_falling else column for column in columns)).limit(limit)
+
+
 def _id(name: str = "id", **options: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.Uuid(), **options)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from polyscribe.domain.transcription import ChannelMode, Fault, Participant, Status, Transcription, Wanted
-from polyscribe.storage.tables import idempotency, pieces, place, transcriptions, work
+from polyscribe.storage.tables import idempotency, part, pieces, transcriptions, work
 
 TABLE = transcriptions
 
@@ -58,17 +58,18 @@ def page(
     account_id: UUID,
     api: str,
     wanted: Filter,
-    before: tuple[datetime, UUID] | None,
+    at: tuple[datetime, UUID] | None,
     limit: int,
+    *,
+    backwards: bool = False,
 ) -> list[Transcription]:
-    """Newest first, behind the one whose (created_at, id) is `before`."""
+    """Newest first, behind the one whose (created_at, id) is `at`; or those just in front of it."""
     query = sa.select(TABLE).where(TABLE.c.account_id == account_id, TABLE.c.api == api)
     for condition in _conditions(wanted):
         query = query.where(condition)
-    if before is not None:
-        query = query.where(place(TABLE) < place(TABLE, before))
-    query = query.order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(limit)
-    return [_read(row) for row in tx.execute(query)]
+    query = part(query, TABLE, at, limit, newest_first=True, backwards=backwards)
+    found = [_read(row) for row in tx.execute(query)]
+    return found[::-1] if backwards else found
 
 
 def save(tx: sa.Connection, transcription: Transcription, was: Status) -> bool:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from polyscribe.domain.errors import BadInput
@@ -18,6 +18,7 @@ from polyscribe.services.sealing import Sealer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SIGNATURE_CHARS = 24
+FORWARDS, BACKWARDS = ">", "<"
 
 Position = tuple[int | str, ...]
 Place = tuple[datetime, UUID]
@@ -84,40 +85,75 @@ class Placed(Protocol):
     def id(self) -> UUID: ...
 
 
+T = TypeVar("T", bound=Placed)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a list is asked for: `size` items behind the one at `at`; `backwards`: those just in front of it."""
+
+    size: int
+    at: Place | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """What of a list is answered, and the tokens of its neighbours."""
+
+    items: Sequence[T]
+    next_token: str | None
+    previous_token: str | None
+
+    def meta(self, key: str) -> dict[str, object]:
+        """As the newer Twilio APIs write it."""
+        return {
+            "key": key,
+            "pageSize": len(self.items),
+            "nextToken": self.next_token,
+            "previousToken": self.previous_token,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of one list, with `pageSize`, `pageToken` and a `meta` object."""
+    """The pages of one list. `filters` should name the list and its owner."""
 
     sealer: Sealer
     filters: Mapping[str, str | None]
     most: int
     default: int
 
-    def asked(self, query: Mapping[str, str]) -> tuple[int, Place | None]:
-        """How many, and behind which one.
+    def asked(self, query: Mapping[str, str]) -> Part:
+        """What `pageSize` and `pageToken` ask for.
 
         Raises:
             BadInput: no such size; a token that does not belong to these filters.
         """
         wanted = size(first(query, "pageSize"), self.default, self.most)
         given = first(query, "pageToken")
-        return wanted, None if given is None else to_place(position(self.sealer, self.filters, given))
+        if given is None:
+            return Part(wanted)
+        *place, direction = position(self.sealer, self.filters, given)
+        return Part(wanted, to_place(tuple(place)), backwards=direction == BACKWARDS)
 
-    def next_token(self, found: Sequence[Placed], wanted: int) -> str | None:
-        """`found` is one more than `wanted` when there is another page."""
-        if len(found) <= wanted:
-            return None
-        last = found[wanted - 1]
-        return token(self.sealer, self.filters, of_place((last.created_at, last.id)))
+    def page(self, found: Sequence[T], part: Part) -> Page[T]:
+        """`found` is what was asked for and, where there is one, one more beyond it."""
+        has_more = len(found) > part.size
+        if part.backwards:
+            items = found[-part.size :]
+            has_next, has_previous = True, has_more
+        else:
+            items = found[: part.size]
+            has_next, has_previous = has_more, part.at is not None
+        return Page(
+            items,
+            self._token(items[-1], FORWARDS) if items and has_next else None,
+            self._token(items[0], BACKWARDS) if items and has_previous else None,
+        )
 
-    def meta(self, key: str, found: Sequence[Placed], wanted: int) -> dict[str, object]:
-        """Without a way back: no token for the previous page is given."""
-        return {
-            "key": key,
-            "pageSize": len(found[:wanted]),
-            "nextToken": self.next_token(found, wanted),
-            "previousToken": None,
-        }
+    def _token(self, item: Placed, direction: str) -> str:
+        return token(self.sealer, self.filters, (*of_place((item.created_at, item.id)), direction))
 
 
 def _signature(sealer: Sealer, filters: Mapping[str, str | None], content: str) -> str:

@@ -17,7 +17,7 @@ from polyscribe.services import recordings, renditions
 from polyscribe.services.app import App
 from polyscribe.web import answers, paging, twilio, twilio_upstream, urls
 
-NOT_PAGING = ("PageSize", "Page", "PageToken")
+PAGING = ("PageSize", "Page", "PageToken")
 
 
 def application(app: App) -> FastAPI:
@@ -90,46 +90,46 @@ def _media(app: App, request: Request, account: str, name: str) -> Response:
 def _page(app: App, request: Request, account: str) -> Response:
     owner = _owner(app, request, account)
     query = {name: value for name, value in request.query_params.items() if value}
-    size = paging.size(query.get("PageSize"), DEFAULT_PAGE, LARGEST_PAGE)
-    filters: dict[str, str | None] = {name: value for name, value in query.items() if name not in NOT_PAGING}
-    filters |= {"list": "recordings", "account": owner.hex}
-    number, before = _position(app, query, filters)
+    number = _number(query)
+    filters = {name: value for name, value in query.items() if name not in PAGING}
+    own = {**filters, "list": "recordings", "account": owner.hex}
+    pages = paging.Pages(app.sealer, own, LARGEST_PAGE, DEFAULT_PAGE)
+    part = pages.asked(query)
     conditions = translate.conditions(query)
-    found = [] if conditions is None else recordings.page(app, owner, before, size + 1, **conditions)
+    found: list[Recording] = []
+    if conditions is not None:
+        found = recordings.page(app, owner, part.at, part.size + 1, backwards=part.backwards, **conditions)
+    page = pages.page(found, part)
     base = urls.base(app.public_url, request)
-    items = [translate.recording(each, base) for each in found[:size]]
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    kept = {name: value for name, value in query.items() if name not in NOT_PAGING} | {"PageSize": str(size)}
-    following = None
-    if len(found) > size:
-        last = found[size - 1]
-        place = (number + 1, *paging.of_place((last.created_at, last.id)))
-        token = paging.token(app.sealer, filters, place)
-        following = f"{path}?{urlencode({**kept, 'Page': number + 1, 'PageToken': token})}"
-    start = number * size
+
+    def uri(number: int, token: str | None = None) -> str:
+        where = {"PageSize": str(part.size), "Page": str(number)} | ({} if token is None else {"PageToken": token})
+        return f"{path}?{urlencode(filters | where)}"
+
+    start = number * part.size
     body: Json = {
-        "recordings": items,
+        "recordings": [translate.recording(each, base) for each in page.items],
         "page": number,
-        "page_size": size,
+        "page_size": part.size,
         "start": start,
-        "end": start + max(len(items) - 1, 0),
-        "uri": f"{path}?{urlencode({**kept, 'Page': number})}",
-        "first_page_uri": f"{path}?{urlencode({**kept, 'Page': 0})}",
-        "next_page_uri": following,
-        "previous_page_uri": None,
+        "end": start + max(len(page.items) - 1, 0),
+        "uri": uri(number, query.get("PageToken")),
+        "first_page_uri": uri(0),
+        "next_page_uri": None if page.next_token is None else uri(number + 1, page.next_token),
+        "previous_page_uri": None if page.previous_token is None else uri(max(number - 1, 0), page.previous_token),
     }
     return JSONResponse(body)
 
 
-def _position(app: App, query: Json, filters: dict[str, str | None]) -> tuple[int, paging.Place | None]:
-    """Number of the page, and behind which recording it begins."""
-    given = query.get("PageToken")
-    if given is None:
-        if query.get("Page", "0") != "0":
-            raise BadInput("Pages after the first are asked for with the PageToken of next_page_uri.", "Page")
-        return 0, None
-    number, *place = paging.position(app.sealer, filters, given)
-    return int(number), paging.to_place(tuple(place))
+def _number(query: Json) -> int:
+    """The number of the page, which only the addresses of pages carry on: what is on it, its token says."""
+    text = query.get("Page", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise BadInput("Page must be a whole number from 0.", "Page")
+    if int(text) > 0 and "PageToken" not in query:
+        raise BadInput("Pages after the first are asked for with the PageToken of next_page_uri.", "Page")
+    return int(text)
 
 
 def _id(prefix: str, spelling: str) -> UUID:

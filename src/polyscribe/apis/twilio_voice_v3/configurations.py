@@ -84,16 +84,17 @@ def _find(app: App, owner: UUID, key: str) -> Configuration:
 def _page(app: App, request: Request) -> Response:
     owner = _owner(app, request)
     pages = paging.Pages(app.sealer, {"list": PATH, "account": owner.hex}, LARGEST_PAGE, DEFAULT_PAGE)
-    size, after = pages.asked(request.query_params)
-    found = configurations.page(app, owner, API_NAME, after, size + 1)
+    part = pages.asked(request.query_params)
+    found = configurations.page(app, owner, API_NAME, part.at, part.size + 1, backwards=part.backwards)
+    page = pages.page(found, part)
     meta = {
         "list_key": "content",
-        "previous_token": None,
-        "next_token": pages.next_token(found, size),
+        "previous_token": page.previous_token,
+        "next_token": page.next_token,
         "direct_token": None,
-        "page_size": len(found[:size]),
+        "page_size": len(page.items),
     }
-    return JSONResponse({"content": [translate.configuration(each) for each in found[:size]], "meta": meta})
+    return JSONResponse({"content": [translate.configuration(each) for each in page.items], "meta": meta})
 
 
 def _default(app: App, owner: UUID) -> Configuration:

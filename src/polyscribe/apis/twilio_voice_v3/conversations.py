@@ -80,10 +80,16 @@ def _page(app: App, request: Request) -> Response:
         is_about_us = False
     filters = {"list": PATH, "account": owner.hex, "status": ",".join(sorted(statuses)), "channelId": channel_id}
     pages = paging.Pages(app.sealer, filters, LARGEST_PAGE, DEFAULT_PAGE)
-    size, before = pages.asked(request.query_params)
-    found = transcriptions.conversation_page(app, owner, before, size + 1, source) if is_about_us else []
-    items = [spoken.summary(each) for each in found[:size]]
-    return JSONResponse({"conversations": items, "meta": pages.meta("conversations", found, size)})
+    part = pages.asked(request.query_params)
+    found = (
+        transcriptions.conversation_page(app, owner, part.at, part.size + 1, source_id=source, backwards=part.backwards)
+        if is_about_us
+        else []
+    )
+    page = pages.page(found, part)
+    return JSONResponse(
+        {"conversations": [spoken.summary(each) for each in page.items], "meta": page.meta("conversations")}
+    )
 
 
 def _communications(app: App, request: Request, conversation_id: str) -> Response:
@@ -96,8 +102,12 @@ def _communications(app: App, request: Request, conversation_id: str) -> Respons
     is_ours = channel_id in (None, found.channel_id)
     segments = transcriptions.segments(app, found.transcription.id, start, size + 1) if is_ours else []
     items = [spoken.communication(found, start + index, each) for index, each in enumerate(segments[:size])]
-    more = paging.token(app.sealer, filters, (start + size,)) if len(segments) > size else None
-    meta = {"key": "communications", "pageSize": len(items), "nextToken": more, "previousToken": None}
+    meta = {
+        "key": "communications",
+        "pageSize": len(items),
+        "nextToken": paging.token(app.sealer, filters, (start + size,)) if len(segments) > size else None,
+        "previousToken": paging.token(app.sealer, filters, (max(start - size, 0),)) if start else None,
+    }
     return JSONResponse({"communications": items, "meta": meta})
 
 

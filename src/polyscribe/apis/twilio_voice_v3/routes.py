@@ -141,12 +141,15 @@ def _page(app: App, request: Request) -> Response:
     pages = paging.Pages(
         app.sealer, {**filters, "list": PATH, "account": caller.account.id.hex}, LARGEST_PAGE, DEFAULT_PAGE
     )
-    size, before = pages.asked(query)
-    found = transcriptions.page(app, caller.account.id, API_NAME, conditions, before, size + 1)
+    part = pages.asked(query)
+    found = transcriptions.page(
+        app, caller.account.id, API_NAME, conditions, part.at, part.size + 1, backwards=part.backwards
+    )
+    page = pages.page(found, part)
     base = urls.base(app.public_url, request)
-    conversation_ids = conversations.ids_of(app, found)
-    items = [translate.resource(each, base, conversation_ids.get(each.id)) for each in found[:size]]
-    return JSONResponse({"transcriptions": items, "meta": pages.meta("transcriptions", found, size)})
+    conversation_ids = conversations.ids_of(app, page.items)
+    items = [translate.resource(each, base, conversation_ids.get(each.id)) for each in page.items]
+    return JSONResponse({"transcriptions": items, "meta": page.meta("transcriptions")})
 
 
 def _find(app: App, caller: Caller, spelling: str) -> Transcription:

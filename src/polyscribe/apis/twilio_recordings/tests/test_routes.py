@@ -219,11 +219,15 @@ def test_pages_lead_to_one_another(at: Home, wav: Path) -> None:
     assert [each["sid"] for each in first["recordings"] + second["recordings"]] == made[::-1]
     assert (first["page"], first["page_size"], first["start"], first["end"]) == (0, 2, 0, 1)
     assert (second["page"], second["start"], second["end"], second["next_page_uri"]) == (1, 2, 2, None)
+    assert first["previous_page_uri"] is None
+    assert at.client.get(second["previous_page_uri"]).json()["recordings"] == first["recordings"]
     assert first["first_page_uri"].startswith("/2010-04-01/")
     assert "DateCreated=2026-05-01" in first["next_page_uri"]
 
 
-@pytest.mark.parametrize("query", [{"PageSize": "0"}, {"DateCreated": "x"}, {"PageToken": "x"}, {"Page": "3"}])
+@pytest.mark.parametrize(
+    "query", [{"PageSize": "0"}, {"DateCreated": "x"}, {"PageToken": "x"}, {"Page": "3"}, {"Page": "x"}]
+)
 def test_a_list_with_a_bad_parameter_is_refused(at: Home, query: dict[str, str]) -> None:
     answer = at.client.get(path(at, "Recordings.json"), params=query)
 

@@ -163,6 +163,8 @@ def test_the_list_comes_in_pages_in_order_of_creation(at: Home) -> None:
     assert [each["id"] for each in first["content"] + second["content"]] == made
     assert (first["meta"]["list_key"], first["meta"]["page_size"]) == ("content", 2)
     assert second["meta"]["next_token"] is None
+    back = {"pageSize": "2", "pageToken": second["meta"]["previous_token"]}
+    assert at.client.get(CONFIGURATIONS, params=back).json()["content"] == first["content"]
 
 
 def test_a_default_is_chosen_and_chosen_anew(at: Home) -> None:

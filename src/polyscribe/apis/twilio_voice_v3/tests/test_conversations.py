@@ -119,6 +119,8 @@ def test_communications_come_in_pages(at: Home, stored: str) -> None:
         "Hello.",
     ]
     assert second["meta"]["nextToken"] is None
+    back = {"pageSize": "1", "pageToken": second["meta"]["previousToken"]}
+    assert at.client.get(f"{path}/Communications", params=back).json() == first
 
 
 def test_what_does_not_belong_to_a_conversation_is_not_found_in_it(at: Home, stored: str) -> None:

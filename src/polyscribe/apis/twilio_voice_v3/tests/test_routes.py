@@ -109,6 +109,27 @@ def test_the_newest_comes_first_and_pages_give_each_once(at: Home, configuration
     assert seen == made[::-1]
 
 
+def test_pages_lead_back_too(at: Home, configuration: str) -> None:
+    for _ in range(5):
+        create(at, configuration)
+        at.clock.forward(1)
+
+    def page(token: str | None) -> Any:
+        return at.client.get(TRANSCRIPTIONS, params={"pageSize": "2"} | ({"pageToken": token} if token else {})).json()
+
+    first = page(None)
+    second = page(first["meta"]["nextToken"])
+    third = page(second["meta"]["nextToken"])
+    again = page(third["meta"]["previousToken"])
+    start = page(again["meta"]["previousToken"])
+
+    assert first["meta"]["previousToken"] is None
+    assert again["transcriptions"] == second["transcriptions"]
+    assert start["transcriptions"] == first["transcriptions"]
+    assert start["meta"]["previousToken"] is None
+    assert page(start["meta"]["nextToken"])["transcriptions"] == second["transcriptions"]
+
+
 def test_what_comes_in_meanwhile_does_not_move_the_pages(at: Home, configuration: str) -> None:
     old = [id_of(create(at, configuration)) for _ in range(3)]
     first = at.client.get(TRANSCRIPTIONS, params={"pageSize": "2"}).json()
