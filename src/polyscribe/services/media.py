@@ -106,6 +106,24 @@ def fetch_again(app: App, transcription: Transcription, path: Path) -> None:
     app.blobs.get_file(key, path)
 
 
+def at_home(app: App, recording: Recording, max_bytes: int) -> Recording:
+    """The recording with its bytes in the own store; they are fetched from its upstream when they are not.
+
+    Raises:
+        NotFound: they are nowhere. FetchFailed: the upstream did not give them.
+    """
+    if recording.blob_key is not None:
+        return recording
+    if recording.remote_url is None:
+        raise NotFound("The media of this recording is not stored here.")
+    app.spool.mkdir(parents=True, exist_ok=True)
+    path = app.spool / f"recording-{app.new_id()}"
+    try:
+        return _bring_home(app, recording, path, max_bytes, None)
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def spool_files(app: App, key: str) -> tuple[Path, Path]:
     """Where the media and the decoded sound of a transcription lie while it is worked on."""
     return app.spool / f"{key}.media", app.spool / f"{key}.sound"
@@ -127,7 +145,8 @@ def _fetch_recording(app: App, transcription: Transcription, path: Path) -> None
     if recording is None:
         raise NotFound("The recording was deleted.")
     if recording.blob_key is None:
-        recording = _bring_home(app, transcription, recording, path)
+        most = app.faces[transcription.api].limits.max_bytes
+        recording = _bring_home(app, recording, path, most, _still_wanted(app, transcription))
     else:
         app.blobs.get_file(recording.blob_key, path)
     with app.database.transaction() as tx:
@@ -139,15 +158,17 @@ def _fetch_recording(app: App, transcription: Transcription, path: Path) -> None
         transcriptions.note(tx, transcription.id, **notes)
 
 
-def _bring_home(app: App, transcription: Transcription, recording: Recording, path: Path) -> Recording:
+def _bring_home(
+    app: App, recording: Recording, path: Path, max_bytes: int, still_wanted: Callable[[], bool] | None
+) -> Recording:
     url = str(recording.remote_url)
     remote = remote_of(app, url)
     fetched = app.outbound.fetch(
         url,
         path,
-        max_bytes=app.faces[transcription.api].limits.max_bytes,
+        max_bytes=max_bytes,
         basic_auth=None if remote is None else (remote.user, remote.password),
-        still_wanted=_still_wanted(app, transcription),
+        still_wanted=still_wanted,
     )
     key = f"recordings/{recording.account_id}/{recording.id}"
     app.blobs.put_file(key, path)

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from polyscribe.apis.twilio_recordings import translate
-from polyscribe.apis.twilio_recordings.wire import ACCOUNT, DEFAULT_PAGE, LARGEST_PAGE, MEDIA_TYPES, Json
+from polyscribe.apis.twilio_recordings.wire import ACCOUNT, DEFAULT_PAGE, LARGEST_PAGE, MAX_BYTES, MEDIA_TYPES, Json
 from polyscribe.domain.errors import BadInput, NotFound
 from polyscribe.domain.recording import Recording
-from polyscribe.services import recordings, renditions
+from polyscribe.services import media, recordings, renditions
 from polyscribe.services.app import App
 from polyscribe.web import answers, paging, twilio, twilio_upstream, urls
 
@@ -40,7 +40,7 @@ def application(app: App) -> FastAPI:
 
     @api.head(ACCOUNT + "/Recordings/{recording}", include_in_schema=False)
     @api.get(ACCOUNT + "/Recordings/{recording}", summary="The sound itself: no extension, .wav, .mp3")
-    def media(request: Request, account: str, recording: str) -> Response:
+    def sound(request: Request, account: str, recording: str) -> Response:
         return _media(app, request, account, recording)
 
     @api.get(ACCOUNT + "/Calls/{call}.json", summary="Fetch the call that a recording came from")
@@ -78,7 +78,10 @@ def _media(app: App, request: Request, account: str, name: str) -> Response:
         raise NotFound("Recordings are served as .wav and .mp3.")
     if wanted not in (None, "", "1", "2"):
         raise BadInput("RequestedChannels must be 1 or 2.", "RequestedChannels")
-    found = recordings.find(app, owner, _id("RE", sid))
+    found = _find(app, owner, sid, None)
+    if twilio_upstream.obstacle(found) is not None and found.blob_key is None:
+        raise NotFound("The upstream does not give the sound of this recording.")
+    found = media.at_home(app, found, MAX_BYTES)
     channels = int(wanted) if wanted else None
     form = renditions.rendition(app, found, MEDIA_TYPES[extension.lower()], channels)
     etag = f"{found.sha256[:32]}-{extension or 'wav'}{form.channels}"

@@ -121,6 +121,27 @@ def test_a_job_fetches_its_sound_with_the_credentials(at: Home, tmp_path: Path) 
     assert kept.content == (tmp_path / "call.wav").read_bytes()
 
 
+def test_its_sound_is_fetched_for_a_client_and_kept(at: Home, tmp_path: Path) -> None:
+    upstream = Upstream(at, tmp_path)
+    call = sounds.write_wav(tmp_path / "call.wav", sounds.tone(1))
+    at.outbound.files[f"{UPSTREAM}/Recordings/{upstream.sid}.wav?RequestedChannels=2"] = call
+    address = f"/2010-04-01/Accounts/{at.sid}/Recordings/{upstream.sid}"
+
+    first = at.client.get(address)
+    asked = len(at.outbound.fetched)
+    second = at.client.get(address)
+
+    assert first.content == second.content == call.read_bytes()
+    assert len(at.outbound.fetched) == asked
+    assert [each.name for each in at.app.spool.iterdir() if each.name.startswith("recording-")] == []
+
+
+def test_the_sound_of_what_cannot_be_transcribed_is_not_there(at: Home, tmp_path: Path) -> None:
+    upstream = Upstream(at, tmp_path, status="processing")
+
+    assert at.client.get(f"/2010-04-01/Accounts/{at.sid}/Recordings/{upstream.sid}").status_code == 404
+
+
 @pytest.mark.parametrize(
     "changes",
     [
