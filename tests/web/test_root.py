@@ -130,6 +130,7 @@ def test_all_routes_are_documented_by_api(client: TestClient) -> None:
 
     assert document["servers"] == [{"url": "http://testserver"}]
     assert document["paths"]["/v3/things/{thing}"]["get"]["tags"] == ["The narrow API"]
+    assert document["paths"]["/v3/things/{thing}"]["get"]["security"] == [{"basic": []}]
     assert {"/v2/things/{thing}", "/v2/broken", "/v2/things/things/{thing}"} <= set(document["paths"])
     assert "<h2>The wide API</h2>" in page
     assert "A thing of narrow" in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,7 +19,8 @@ class Api:
 
     The application has the full paths and answers in its own shape for every path below its prefixes. `face` is
     what the engine room knows of the API, None when it starts no transcriptions; `strict_limits` are the limits of
-    the imitated product, where those of `face` are wider.
+    the imitated product, where those of `face` are wider. `scheme` is how its customers say who they are, for the
+    documentation.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Api:
     make: Callable[[App], FastAPI]
     face: Face | None = None
     strict_limits: Limits | None = None
+    scheme: Literal["basic", "bearer"] = "basic"
 
     def strict(self) -> Api:
         """The same API with the limits of the imitated product."""

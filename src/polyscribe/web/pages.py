@@ -26,7 +26,7 @@ def merged(documents: Sequence[tuple[Api, dict[str, Any]]]) -> dict[str, Any]:
         own = json.loads(json.dumps(document).replace("#/components/schemas/", f"#/components/schemas/{api.name}."))
         for path, methods in own.get("paths", {}).items():
             for method in methods.values():
-                method["tags"] = [api.title]
+                method |= {"tags": [api.title], "security": [{api.scheme: []}]}
             paths.setdefault(path, {}).update(methods)
         for name, schema in own.get("components", {}).get("schemas", {}).items():
             schemas[f"{api.name}.{name}"] = schema

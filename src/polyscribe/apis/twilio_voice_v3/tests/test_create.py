@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -258,3 +259,15 @@ def test_a_key_has_its_length(at: Home, configuration: str, key: str) -> None:
     answer = at.client.post(TRANSCRIPTIONS, json=wanted(configuration), headers={"Idempotency-Key": key})
 
     assert (answer.status_code, answer.json()["code"]) == (400, 20001)
+
+
+def test_a_key_that_comes_many_times_at_once_makes_one_transcription(at: Home, configuration: str) -> None:
+    def post(_: int) -> Any:
+        return at.client.post(TRANSCRIPTIONS, json=wanted(configuration), headers={"Idempotency-Key": "race"})
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(post, range(16)))
+
+    assert {each.status_code for each in answers} == {202}
+    assert len({each.json()["transcription"]["id"] for each in answers}) == 1
+    assert len(at.queue.jobs) == 1
