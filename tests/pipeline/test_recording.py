@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polyscribe.audio import decode
 from polyscribe.audio.channels import Found, Layout
 from polyscribe.audio.spool import SpoolReader
 from polyscribe.domain.errors import SourceFailed, SourceFault
@@ -146,15 +147,16 @@ def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_was_lost_is_asked_for_at_the_end(tmp_path: Path, voice: Samples) -> None:
-    lost: list[Lost] = []
+    lost: list[decode.Lost] = []
 
     def arriving() -> Iterator[Block]:
         yield from blocks(voice)
-        lost.append(Lost(1_000, 2_000, "damaged"))
+        lost.append(decode.Lost(1_000, 2_000, "damaged"))
 
-    plan = prepare(arriving(), tmp_path / "sound", ChannelMode.AUTO, lambda: lost)
+    plan = prepare(arriving(), tmp_path / "sound", ChannelMode.AUTO, lambda: decode.Summary(0, tuple(lost), 300))
 
     assert plan.lost == (Lost(1_000, 2_000, "damaged"),)
+    assert plan.missing_ms == 300
 
 
 def test_a_result_survives_the_database(tmp_path: Path, voice: Samples) -> None:

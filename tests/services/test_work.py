@@ -188,7 +188,7 @@ def test_a_language_that_no_engine_knows_fails(app: App, room: work.Room, owner:
 
     failed = now(app, asked)
     assert failed.fault is not None
-    assert "polyscribe[whisper]" in failed.fault.message
+    assert "faster-whisper" in failed.fault.message
 
 
 def test_a_recording_of_the_own_store_is_transcribed(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,7 +18,8 @@ from polyscribe.domain.errors import Unavailable
 from polyscribe.outbound import Allowed, Door
 from polyscribe.pipeline.assemble import assemble
 from polyscribe.pipeline.recording import PieceResult, Tracks, prepare, recognise
-from polyscribe.pipeline.segments import Lost, Piece, Plan
+from polyscribe.pipeline.segments import Piece, Plan
+from polyscribe.services.recognition import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,11 +125,7 @@ def _at_hand(desk: Desk, source: str, folder: Path) -> Iterator[Path]:
 
 def _prepare(file: Path, spool: Path, desk: Desk) -> Plan:
     with decode(file, max_ms=MAX_MS) as decoding:
-
-        def lost() -> list[Lost]:
-            return [Lost(each.start_ms, each.end_ms, each.reason) for each in decoding.summary.lost]
-
-        return prepare(_while_wanted(desk, decoding), spool, desk.wanted.channels, lost)
+        return prepare(_while_wanted(desk, decoding), spool, desk.wanted.channels, lambda: decoding.summary)
 
 
 def _while_wanted(desk: Desk, blocks: Iterable[Block]) -> Iterator[Block]:
@@ -145,22 +140,14 @@ def _who_spoke(desk: Desk, sound: Sound) -> list[Turn]:
 
 
 def _recognised(desk: Desk, sound: SpoolReader, plan: Plan, engine: Engine, progress: Progress) -> list[PieceResult]:
-    flying: deque[tuple[Piece, Future[PieceResult]]] = deque()
-    waiting = deque(plan.pieces)
+    def heard(piece: Piece) -> PieceResult:
+        return recognise(sound, piece, plan, engine, desk.wanted.language)
+
     results: list[PieceResult] = []
-    try:
-        while waiting or flying:
-            if desk.interrupted.is_set():
-                raise Interrupted
-            while waiting and len(flying) < desk.slots:
-                piece = waiting.popleft()
-                work = desk.room.slots.submit(recognise, sound, piece, plan, engine, desk.wanted.language)
-                flying.append((piece, work))
-            piece, work = flying.popleft()
-            results.append(work.result())
+    with closing(in_order(desk.room.slots, plan.pieces, heard, desk.slots, desk.interrupted.is_set)) as found:
+        for piece, result in found:
+            results.append(result)
             progress(max(clip.end_ms for clip in piece.clips), plan.duration_ms)
-    finally:
-        for _, work in flying:
-            if not work.cancel():
-                work.exception()
+    if desk.interrupted.is_set():
+        raise Interrupted
     return results

@@ -64,7 +64,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Segments in order of start; stretches that account for every millisecond of every channel."""
+    """Segments in order of start; stretches that account for every millisecond of every channel.
+
+    `missing_ms` is how much more the header of a file promised that was cut off after `duration_ms`.
+    """
 
     duration_ms: int
     channels: int
@@ -72,6 +75,7 @@ class Transcript:
     engine: str
     segments: tuple[Segment, ...]
     stretches: tuple[Stretch, ...]
+    missing_ms: int = 0
 
     @property
     def text(self) -> str:

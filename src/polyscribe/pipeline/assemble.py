@@ -63,7 +63,15 @@ def assemble(
     problems = unaccounted(stretches, channels, plan.duration_ms) + disordered(segments, plan.duration_ms)
     if problems:
         raise EngineFailed(EngineFault.INTERNAL, f"The transcript does not account for the audio: {problems[0]}.")
-    return Transcript(plan.duration_ms, channels, language, engine, tuple(segments), tuple(stretches))
+    return Transcript(
+        duration_ms=plan.duration_ms,
+        channels=channels,
+        language=language,
+        engine=engine,
+        segments=tuple(segments),
+        stretches=tuple(stretches),
+        missing_ms=plan.missing_ms,
+    )
 
 
 def _in_order(plan: Plan, results: Sequence[PieceResult]) -> list[tuple[TrackClip, Heard]]:

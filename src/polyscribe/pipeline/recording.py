@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from polyscribe.audio import channels, speech
 from polyscribe.audio.channels import Found, Layout, Measuring
 from polyscribe.audio.clips import Cutting, cut
+from polyscribe.audio.decode import Summary
 from polyscribe.audio.spool import SpoolReader, SpoolWriter
 from polyscribe.domain.errors import SourceFailed, SourceFault
 from polyscribe.domain.transcript import Word
@@ -64,13 +65,15 @@ class Tracks:
         return parts[0] if len(parts) == 1 else np.mean(parts, axis=0, dtype=np.float32)
 
 
-def prepare(
-    blocks: Iterable[Block], spool: Path, mode: ChannelMode, lost: Callable[[], Sequence[Lost]] = tuple
-) -> Plan:
+def _whole() -> Summary:
+    return Summary(frames=0, lost=(), missing_ms=0)
+
+
+def prepare(blocks: Iterable[Block], spool: Path, mode: ChannelMode, summary: Callable[[], Summary] = _whole) -> Plan:
     """Write the blocks into a spool at `spool`, find out what the channels are and where somebody speaks.
 
-    `lost` is asked after the last block. Memory does not grow with the length but for five bytes per channel and
-    32 ms.
+    `summary` is asked after the last block for what of the file is lost or missing. Memory does not grow with the
+    length but for five bytes per channel and 32 ms.
 
     Raises:
         SourceFailed: there are no samples, or more than two channels.
@@ -84,7 +87,10 @@ def prepare(
         if measuring is None or measuring.frames == 0:
             raise SourceFailed(SourceFault.NO_AUDIO, "The file has no sound in it.")
     with SpoolReader(spool) as sound:
-        return replace(plan(sound, measuring, mode), lost=tuple(lost()))
+        planned = plan(sound, measuring, mode)
+    told = summary()
+    lost = tuple(Lost(each.start_ms, each.end_ms, each.reason) for each in told.lost)
+    return replace(planned, lost=lost, missing_ms=told.missing_ms)
 
 
 def plan(sound: Sound, measured: Measuring, mode: ChannelMode) -> Plan:

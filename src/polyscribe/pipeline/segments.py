@@ -51,7 +51,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`channels` are the tracks of the transcript, `source_channels` the number of channels of the file."""
+    """`channels` are the tracks of the transcript, `source_channels` the number of channels of the file.
+
+    `missing_ms` is how much more sound the header of a cut-off file promised, after `duration_ms`.
+    """
 
     duration_ms: int
     source_channels: int
@@ -59,6 +62,7 @@ class Plan:
     channels: tuple[Track, ...]
     pieces: tuple[Piece, ...]
     lost: tuple[Lost, ...] = ()
+    missing_ms: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `from_json` gives an equal plan."""
@@ -68,6 +72,7 @@ class Plan:
             "layout": self.layout.value,
             "channels": [[track.channel, list(track.sources)] for track in self.channels],
             "pieces": [[[clip.track, clip.start_ms, clip.end_ms] for clip in piece.clips] for piece in self.pieces],
+            "missing_ms": self.missing_ms,
             "lost": [[lost.start_ms, lost.end_ms, lost.reason] for lost in self.lost],
         }
 
@@ -81,6 +86,7 @@ class Plan:
             layout=Layout(values["layout"]),
             channels=tuple(Track(channel, tuple(sources)) for channel, sources in values["channels"]),
             pieces=tuple(Piece(number, clips) for number, clips in enumerate(pieces)),
+            missing_ms=values["missing_ms"],
             lost=tuple(Lost(*lost) for lost in values["lost"]),
         )
 

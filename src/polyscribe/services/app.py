@@ -94,5 +94,5 @@ def choose_engine(app: App, name: str | None, language: str | None) -> str:
             return str(candidate)
     raise Unavailable(
         f"No installed recogniser knows the language {language!r}. "
-        "Install one that does, for instance with: pip install 'polyscribe[whisper]'."
+        "Install a plug-in that does, for instance one over faster-whisper (entry point `polyscribe.engines`)."
     )

@@ -62,6 +62,7 @@ def _json(transcript: Transcript, names: Names) -> str:
         "language": transcript.language,
         "engine": transcript.engine,
         "duration_ms": transcript.duration_ms,
+        "missing_ms": transcript.missing_ms,
         "channels": transcript.channels,
         "segments": [_segment(segment, transcript.channels, names) for segment in transcript.segments],
         "stretches": [

@@ -15,7 +15,7 @@ from polyscribe.domain.errors import NotFound, SourceFailed, SourceFault
 from polyscribe.domain.recording import Recording
 from polyscribe.domain.transcription import ChannelMode, Limits, Status, Transcription
 from polyscribe.pipeline.recording import prepare as prepare_sound
-from polyscribe.pipeline.segments import Lost, Plan
+from polyscribe.pipeline.segments import Plan
 from polyscribe.services.app import App, Remote
 from polyscribe.storage import recordings, transcriptions
 from polyscribe.telemetry import emit
@@ -73,13 +73,9 @@ def decoded(path: Path, spool: Path, limits: Limits, mode: ChannelMode) -> Plan:
         formats=limits.formats,
         max_bytes=limits.max_bytes,
     ) as decoding:
-
-        def lost() -> list[Lost]:
-            return [Lost(each.start_ms, each.end_ms, each.reason) for each in decoding.summary.lost]
-
-        plan = prepare_sound(decoding, spool, mode, lost)
-        if decoding.summary.missing_ms:
-            emit("media_cut_off", decoded_ms=plan.duration_ms, missing_ms=decoding.summary.missing_ms)
+        plan = prepare_sound(decoding, spool, mode, lambda: decoding.summary)
+    if plan.missing_ms:
+        emit("media_cut_off", decoded_ms=plan.duration_ms, missing_ms=plan.missing_ms)
     if plan.duration_ms < limits.min_ms:
         spool.unlink()
         raise SourceFailed(SourceFault.TOO_SHORT, f"The audio is shorter than {limits.min_ms / 1000:g} seconds.")

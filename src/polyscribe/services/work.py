@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +28,7 @@ from polyscribe.pipeline.segments import Piece, Plan
 from polyscribe.ports import Diarizer, Engine, Steps
 from polyscribe.services import media, notices
 from polyscribe.services.app import App, choose_engine
+from polyscribe.services.recognition import in_order
 from polyscribe.storage import conversations, transcriptions, transcripts
 from polyscribe.storage.conversations import Conversation
 from polyscribe.telemetry import emit
@@ -127,16 +127,16 @@ def _recognise(app: App, room: Room, key: str) -> bool:
         return True
     engine = room.engine(choose_engine(app, transcription.wanted.engine, transcription.wanted.language))
     finished = len(done)
-    with (
-        media.sound(app, transcription) as sound,
-        closing(_results(room, left[:PIECES_PER_STEP], partial(_heard, sound, plan, engine, transcription))) as results,
-    ):
-        for piece, result in results:
-            finished += 1
-            done_ms = plan.duration_ms * finished // len(plan.pieces)
-            with app.database.transaction() as tx:
-                if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
-                    raise Stopped
+    with media.sound(app, transcription) as sound:
+        heard = partial(_heard, sound, plan, engine, transcription)
+        now = in_order(room.slots, left[:PIECES_PER_STEP], heard, IN_FLIGHT, room.ending.is_set)
+        with closing(now) as results:
+            for piece, result in results:
+                finished += 1
+                done_ms = plan.duration_ms * finished // len(plan.pieces)
+                with app.database.transaction() as tx:
+                    if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
+                        raise Stopped
     return finished == len(plan.pieces)
 
 
@@ -145,26 +145,6 @@ def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transc
     result = recognise(sound, piece, plan, engine, transcription.wanted.language)
     emit("piece_recognised", transcription=str(transcription.id), cpu_s=round(time.thread_time() - began_s, 4))
     return result
-
-
-def _results(
-    room: Room, pieces: Sequence[Piece], heard: Callable[[Piece], PieceResult]
-) -> Generator[tuple[Piece, PieceResult], None, None]:
-    """Pieces and their results in order, IN_FLIGHT of them at work at once; fewer when the process is to end."""
-    waiting = deque(pieces)
-    flying: deque[tuple[Piece, Future[PieceResult]]] = deque()
-    try:
-        while waiting or flying:
-            while waiting and len(flying) < IN_FLIGHT and not room.ending.is_set():
-                piece = waiting.popleft()
-                flying.append((piece, room.slots.submit(heard, piece)))
-            if not flying:
-                return
-            piece, work = flying.popleft()
-            yield piece, work.result()
-    finally:
-        # The sound is closed after this: nobody may still be reading it.
-        wait([work for _, work in flying if not work.cancel()])
 
 
 def _diarize(app: App, room: Room, key: str) -> None:

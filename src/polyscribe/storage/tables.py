@@ -187,6 +187,7 @@ transcripts = sa.Table(
     metadata,
     sa.Column("transcription_id", sa.Uuid(), sa.ForeignKey("transcriptions.id"), primary_key=True),
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("missing_ms", sa.BigInteger, nullable=False),
     sa.Column("channels", sa.Integer, nullable=False),
     sa.Column("language", sa.String(40), nullable=False),
     sa.Column("engine", sa.String(80), nullable=False),

@@ -18,6 +18,7 @@ def replace(tx: sa.Connection, transcription_id: UUID, transcript: Transcript) -
         transcripts.insert().values(
             transcription_id=transcription_id,
             duration_ms=transcript.duration_ms,
+            missing_ms=transcript.missing_ms,
             channels=transcript.channels,
             language=transcript.language,
             engine=transcript.engine,
@@ -38,6 +39,7 @@ def by_id(tx: sa.Connection, transcription_id: UUID) -> Transcript | None:
         return None
     return Transcript(
         duration_ms=row.duration_ms,
+        missing_ms=row.missing_ms,
         channels=row.channels,
         language=row.language,
         engine=row.engine,

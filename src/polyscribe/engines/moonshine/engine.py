@@ -58,7 +58,7 @@ class Moonshine:
             EngineFailed: LANGUAGE_UNSUPPORTED, it is not English.
         """
         if language is not None and language.lower().replace("_", "-").split("-")[0] not in ABILITIES.languages:
-            message = f"The bundled recogniser knows English only, not {language}. Install polyscribe[whisper]."
+            message = f"The bundled recogniser knows English only, not {language}. Install a plug-in for it."
             raise EngineFailed(EngineFault.LANGUAGE_UNSUPPORTED, message)
         return [self._hear(clip) for clip in clips]
 

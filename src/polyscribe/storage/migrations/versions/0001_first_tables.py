@@ -212,6 +212,7 @@ def upgrade() -> None:
         "transcripts",
         sa.Column("transcription_id", sa.Uuid(), nullable=False),
         sa.Column("duration_ms", sa.BigInteger(), nullable=False),
+        sa.Column("missing_ms", sa.BigInteger(), nullable=False),
         sa.Column("channels", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=40), nullable=False),
         sa.Column("engine", sa.String(length=80), nullable=False),
