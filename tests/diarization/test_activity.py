@@ -77,6 +77,21 @@ def test_a_speaker_who_never_wins_a_vote_is_heard_when_everyone_shall_be() -> No
     assert len({turn.speaker for turn in everyone}) == 3 > len({turn.speaker for turn in by_vote})
 
 
+def test_a_turn_goes_on_where_frames_are_counted_in_pieces() -> None:
+    border_ms = int(16_384 * FRAME_MS)
+    windows = [
+        window(border_ms - 5_000, (0, 1_000, 8_000)),
+        window(border_ms - 4_000, (1, 0, 7_000), speakers=(1, 0, 2)),
+    ]
+
+    turns = activity.turns(windows, border_ms + 20_000)
+
+    assert [turn.speaker for turn in turns] == [0]
+    assert (turns[0].start_ms, turns[0].end_ms) == pytest.approx(
+        (border_ms - 4_000, border_ms + 3_000), abs=2 * FRAME_MS
+    )
+
+
 def test_speakers_are_numbered_by_their_first_turn() -> None:
     turns = activity.turns([window(0, (0, 5_000, 7_000), (1, 1_000, 3_000), speakers=(0, 3, None))], 10_000)
 

@@ -22,6 +22,8 @@ PAUSE_MS = 500
 """Pauses of one speaker up to this long belong to the turn."""
 VOICES = 3
 
+_FRAMES_AT_ONCE = 16_384
+
 SETS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32)
 """Which of a window's three voices are heard in each of the seven classes of the segmentation network."""
 
@@ -90,12 +92,15 @@ def _heard(windows: Sequence[Window], speakers: int, frames: int, everyone: bool
 
 
 def _most_voted(votes: Floats, count: Floats) -> NDArray[np.bool_]:
-    order = np.argsort(-votes, axis=1, kind="stable")
     chosen = np.zeros(votes.shape, np.bool_)
-    for rank in range(min(votes.shape[1], VOICES)):
-        rows = np.flatnonzero(count > rank)
-        chosen[rows, order[rows, rank]] = True
-    return chosen & (votes > 0)
+    for first in range(0, len(votes), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        order = np.argsort(-votes[part], axis=1, kind="stable")
+        for rank in range(min(votes.shape[1], VOICES)):
+            rows = np.flatnonzero(count[part] > rank)
+            chosen[first + rows, order[rows, rank]] = True
+        chosen[part] &= votes[part] > 0
+    return chosen
 
 
 def _leave_nobody_out(chosen: NDArray[np.bool_], votes: NDArray[np.floating]) -> None:
