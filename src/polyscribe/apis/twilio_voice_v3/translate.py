@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
 
-from polyscribe.apis.twilio_voice_v3.wire import CONFIGURATION, CONVERSATION, TITLES, TRANSCRIPTION, Json
+from polyscribe.apis.twilio_voice_v3.wire import CONFIGURATION, TITLES, TRANSCRIPTION, Json
 from polyscribe.domain.configuration import Configuration
 from polyscribe.domain.errors import FetchFault, SourceFault
 from polyscribe.domain.transcript import Segment, Transcript, Word
@@ -205,10 +205,6 @@ def callback(transcription: Transcription, transcript: Transcript | None) -> Jso
     return body
 
 
-def conversation_id_of(conversation_id: Any) -> str:
-    return twilio.typeid(CONVERSATION, conversation_id)
-
-
 def _sentence(index: int, segment: Segment, participant: int | None) -> Json:
     return {
         "sentenceIndex": index,
@@ -240,5 +236,5 @@ def _rounded(confidence: float | None) -> float | None:
     return None if confidence is None else round(confidence, 4)
 
 
-def _instant(at: Any) -> str | None:
+def _instant(at: datetime | None) -> str | None:
     return None if at is None else twilio.instant(at)

@@ -101,13 +101,4 @@ class Asked:
     participants: tuple[Participant, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """Conditions of a list as they were written, for the token of its pages."""
-
-    filters: Mapping[str, str | None]
-    size: int
-    token: str | None
-
-
 Json = dict[str, Any]
