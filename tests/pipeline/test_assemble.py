@@ -101,7 +101,7 @@ def test_every_fate_has_its_stretch() -> None:
 
 def test_a_file_that_is_unbelievable_as_a_whole_is_failed() -> None:
     plan = plan_of([Clip(0, 9_000)])
-    nonsense = heard(*[("word", at * 300, at * 300 + 200) for at in range(20)], confidence=0.45)
+    nonsense = heard(*[("word", at * 300, at * 300 + 200) for at in range(20)], confidence=0.4)
 
     with pytest.raises(EngineFailed) as caught:
         assemble(plan, results_of(plan, nonsense), "en", "x")

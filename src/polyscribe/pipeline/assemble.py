@@ -30,9 +30,10 @@ UNREADABLE = "unintelligible"
 
 _NEAR_MS = 500
 _Marked = tuple[int, int, Fate, str | None]
-_FOREIGN_LEAST_WORDS = 5
-_BELIEVABLE = 0.56
-_MIDDLING = 0.62
+_FOREIGN_LEAST_WORDS = 3
+_FOREIGN_SHARE = 0.5
+_BELIEVABLE = 0.5
+_MIDDLING = 0.65
 _BENEFIT_OF_DOUBT = 7
 """Words of middling confidence that are added to those of a file, so that a few hard words do not condemn it."""
 
@@ -85,16 +86,13 @@ def _in_order(plan: Plan, results: Sequence[PieceResult]) -> list[tuple[TrackCli
 
 
 def _refuse_foreign(heard: Sequence[tuple[TrackClip, Heard]]) -> None:
-    """What is unbelievable as a whole is in another language; then the readable clips in it are nonsense too.
-
-    Judged by all words together: a clip alone says little, a file of twenty words says a lot.
-    """
-    judged = [(len(each.words), each.confidence) for _, each in heard if each.words and each.confidence is not None]
-    weight = sum(words for words, _ in judged)
-    if weight < _FOREIGN_LEAST_WORDS:
-        return
-    mean = sum(words * confidence for words, confidence in judged) / weight
-    if (mean * weight + _MIDDLING * _BENEFIT_OF_DOUBT) / (weight + _BENEFIT_OF_DOUBT) < _BELIEVABLE:
+    """Most words unreadable, or unbelievable as a whole, means another language; then the rest is nonsense too."""
+    judged = [(len(each.words), each.confidence, each.readable) for _, each in heard if each.words]
+    total = sum(words for words, _, _ in judged)
+    unreadable = sum(words for words, _, readable in judged if not readable)
+    weight = sum(words for words, confidence, _ in judged if confidence is not None) + _BENEFIT_OF_DOUBT
+    mean = (sum(words * (confidence or 0) for words, confidence, _ in judged) + _MIDDLING * _BENEFIT_OF_DOUBT) / weight
+    if total >= _FOREIGN_LEAST_WORDS and (unreadable > total * _FOREIGN_SHARE or mean < _BELIEVABLE):
         message = "The speech could not be understood: it is in another language, or too unclear."
         raise EngineFailed(EngineFault.UNINTELLIGIBLE, message)
 

@@ -35,7 +35,7 @@ def test_every_level_is_brought_to_one(gain: float) -> None:
 
     samples, _ = prepared(noise * np.float32(gain), WAYS[0])
 
-    assert 20 * np.log10(np.sqrt(np.mean(samples**2))) == pytest.approx(WAYS[0].loud_db, abs=2)
+    assert 20 * np.log10(np.sqrt(np.mean(samples[:32_000] ** 2))) == pytest.approx(WAYS[0].loud_db, abs=2)
 
 
 def test_leading_silence_is_trimmed_and_counted() -> None:
@@ -45,7 +45,7 @@ def test_leading_silence_is_trimmed_and_counted() -> None:
     samples, skipped = prepared(sound, WAYS[0])
 
     assert skipped == 16_000 - 250 * 16
-    assert len(samples) == len(sound) - skipped
+    assert len(samples) == len(sound) - skipped + 4_800
 
 
 @pytest.mark.parametrize("sound", [np.zeros(0), np.zeros(16_000), np.full(1_500, 0.1)])
