@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,13 +207,11 @@ def main() -> None:
     cpu = result["cpu_per_s"]
     print(f"\nCPU s per audio s over {result['seconds']:.0f} s: " + ", ".join(f"{n} {v:.5f}" for n, v in cpu.items()))
     if cpu["library"]:
-        whole = [
-            (d + r) / lib
-            for d, r, lib in zip(*(result["rounds"][n] for n in ("detect", "recognise", "library")), strict=True)
-        ]
-        print(
-            f"recognise / library {statistics.median(r / lib for r, lib in zip(result['rounds']['recognise'], result['rounds']['library'], strict=True)):.3f}, with detection {statistics.median(whole):.3f}"
-        )
+        rounds = result["rounds"]
+        parts = list(zip(rounds["detect"], rounds["recognise"], rounds["library"], strict=True))
+        alone = statistics.median(recognised / library for _, recognised, library in parts)
+        whole = statistics.median((detected + recognised) / library for detected, recognised, library in parts)
+        print(f"recognise / library {alone:.3f}, with detection {whole:.3f}")
     _print_silences(wanted, result)
     errors = np.array(onset_errors(engine))
     print(f"word onsets: n {len(errors)}, median {np.median(errors):.0f} ms, p90 {np.percentile(errors, 90):.0f} ms")

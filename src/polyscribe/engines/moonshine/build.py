@@ -9,9 +9,8 @@ import tempfile
 from pathlib import Path
 
 from polyscribe import models
+from polyscribe.engines.moonshine.runners import DECODER, ENCODER
 
-ENCODER = "tiny-en/encoder_model.ort"
-DECODER = "tiny-en/decoder_model_merged.ort"
 VERSION = 2
 """Counts up with every change that makes the graph differ."""
 

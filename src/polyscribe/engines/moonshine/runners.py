@@ -18,8 +18,11 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from polyscribe import models
-from polyscribe.engines.moonshine.build import DECODER, ENCODER
 from polyscribe.ports import Samples
+
+ENCODER = "tiny-en/encoder_model.ort"
+DECODER = "tiny-en/decoder_model_merged.ort"
+"""The shipped files, as `models` names them."""
 
 START, END = 1, 2
 """The tokens that begin and end an utterance."""
