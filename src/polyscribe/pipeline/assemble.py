@@ -29,6 +29,7 @@ UNREADABLE = "unintelligible"
 """Reason of a stretch in which somebody speaks and the engine did not believe what it wrote."""
 
 _NEAR_MS = 500
+_AROUND_MS = 5_000
 _Marked = tuple[int, int, Fate, str | None]
 _FOREIGN_LEAST_WORDS = 3
 _FOREIGN_SHARE = 0.5
@@ -53,7 +54,7 @@ def assemble(
     for clip, each in heard:
         fates[clip.track].append((clip.start_ms, clip.end_ms, *_fate(each)))
         if each.readable and each.text:
-            segments += _segments(clip, each, plan.channels[clip.track].channel, turns or ())
+            segments += _segments(clip, each, plan.channels[clip.track].channel, _near(clip, turns or ()))
     segments.sort(key=lambda segment: (segment.start_ms, segment.channel))
     stretches = [
         stretch
@@ -121,6 +122,14 @@ def _segments(clip: TrackClip, heard: Heard, channel: int, turns: Sequence[Turn]
         text = " ".join(word.text for word in own)
         end_ms = max(word.end_ms for word in own)
         yield Segment(channel, own[0].start_ms, end_ms, text, tuple(own), _confidence(own), own[0].speaker)
+
+
+def _near(clip: TrackClip, turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns around a clip; all of them when there is none, so that the nearest can be found."""
+    around = [
+        turn for turn in turns if turn.end_ms > clip.start_ms - _AROUND_MS and turn.start_ms < clip.end_ms + _AROUND_MS
+    ]
+    return around or turns
 
 
 def _placed(clip: TrackClip, words: Sequence[Word]) -> list[Word]:
