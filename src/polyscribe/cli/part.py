@@ -26,6 +26,9 @@ GRACE_S = 10
 
 KEEP_ALIVE_S = 30
 
+POLITENESS = 10
+"""Niceness of a worker: recognition takes what is left of the processors, so that requests are answered at once."""
+
 
 def api(settings: Settings, options: dict[str, Any]) -> None:
     """Answer HTTP on the socket that the supervisor opened, until SIGTERM."""
@@ -54,6 +57,7 @@ def worker(settings: Settings, _options: dict[str, Any]) -> None:
         stop.set()
 
     signal.signal(signal.SIGTERM, asked)
+    os.nice(POLITENESS)
     wiring.work_until(settings, stop)
 
 
