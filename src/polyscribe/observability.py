@@ -32,6 +32,11 @@ QUIET = ("uvicorn", "uvicorn.access", "dbos", "alembic", "sqlalchemy", "httpcore
 ONLY_COUNTED = frozenset({"piece_recognised"})
 """What happens too often for a line each."""
 
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What load balancers ask every few seconds; a line is due when all is not well."""
+
+OK = 200
+
 _EVENTS = Counter("polyscribe_events", "What happened, by name and fault.", ["event", "fault"])
 _AUDIO = Counter("polyscribe_audio_seconds", "Audio that was transcribed.")
 _RECOGNITION = Counter("polyscribe_recognition_cpu_seconds", "Processor time of recognition.")
@@ -58,7 +63,7 @@ def start_logging(log_format: str, part: str, stream: TextIO | None = None) -> C
     logger = logging.getLogger("polyscribe")
 
     def tell(name: str, facts: dict[str, telemetry.Fact]) -> None:
-        if name in ONLY_COUNTED:
+        if name in ONLY_COUNTED or (facts.get("route") in PROBES and facts.get("status") == OK):
             return
         level = logging.WARNING if "failed" in name or "lost" in name else logging.INFO
         logger.log(level, name, extra={"facts": facts})

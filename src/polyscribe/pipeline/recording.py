@@ -19,7 +19,7 @@ from polyscribe.audio.spool import SpoolReader, SpoolWriter
 from polyscribe.domain.errors import SourceFailed, SourceFault
 from polyscribe.domain.transcript import Word
 from polyscribe.domain.transcription import ChannelMode
-from polyscribe.pipeline.segments import Lost, Piece, Plan, Track, pieces_of
+from polyscribe.pipeline.segments import Piece, Plan, Track, pieces_of
 from polyscribe.ports import SAMPLE_RATE_HZ, Engine, Heard, Samples, Sound
 
 Block = NDArray[np.int16]
@@ -89,8 +89,7 @@ def prepare(blocks: Iterable[Block], spool: Path, mode: ChannelMode, summary: Ca
     with SpoolReader(spool) as sound:
         planned = plan(sound, measuring, mode)
     told = summary()
-    lost = tuple(Lost(each.start_ms, each.end_ms, each.reason) for each in told.lost)
-    return replace(planned, lost=lost, missing_ms=told.missing_ms)
+    return replace(planned, lost=told.lost, missing_ms=told.missing_ms)
 
 
 def plan(sound: Sound, measured: Measuring, mode: ChannelMode) -> Plan:

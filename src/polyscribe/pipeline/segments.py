@@ -11,6 +11,7 @@ from typing import Any
 
 from polyscribe.audio.channels import Layout
 from polyscribe.audio.clips import Clip
+from polyscribe.audio.decode import Lost
 
 PIECE_MS = 30_000
 
@@ -38,15 +39,6 @@ class Piece:
 
     number: int
     clips: tuple[TrackClip, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A stretch of the file that could not be decoded, on all channels; it is silent in the sound."""
-
-    start_ms: int
-    end_ms: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
