@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -153,10 +153,11 @@ def piece_numbers(tx: sa.Connection, transcription_id: UUID) -> set[int]:
     return {int(number) for (number,) in rows}
 
 
-def piece_results(tx: sa.Connection, transcription_id: UUID) -> list[Mapping[str, Any]]:
-    """Results of the pieces, in their order."""
+def piece_results(tx: sa.Connection, transcription_id: UUID) -> Iterator[Mapping[str, Any]]:
+    """Results of the pieces, in their order, read one after the other: those of a long call are many."""
     query = sa.select(pieces.c.result).where(pieces.c.transcription_id == transcription_id).order_by(pieces.c.number)
-    return [result for (result,) in tx.execute(query)]
+    for (result,) in tx.execute(query):
+        yield result
 
 
 def drop_pieces(tx: sa.Connection, transcription_id: UUID) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from polyscribe.domain.transcript import Fate, Segment, Stretch, Transcript, Word
 from polyscribe.storage.tables import segments, transcripts
+
+T = TypeVar("T")
+
+
+ROWS_AT_ONCE = 500
+"""A long call has ten thousand segments; their rows need not all be in memory at once."""
 
 
 def replace(tx: sa.Connection, transcription_id: UUID, transcript: Transcript) -> None:
@@ -27,9 +35,8 @@ def replace(tx: sa.Connection, transcription_id: UUID, transcript: Transcript) -
             ],
         )
     )
-    rows = [_row(transcription_id, number, segment) for number, segment in enumerate(transcript.segments)]
-    if rows:
-        tx.execute(segments.insert(), rows)
+    for some in batched(enumerate(transcript.segments), ROWS_AT_ONCE):
+        tx.execute(segments.insert(), [_row(transcription_id, number, segment) for number, segment in some])
 
 
 def by_id(tx: sa.Connection, transcription_id: UUID) -> Transcript | None:
@@ -62,6 +69,13 @@ def page(tx: sa.Connection, transcription_id: UUID, first: int, limit: int | Non
 def delete(tx: sa.Connection, transcription_id: UUID) -> None:
     tx.execute(segments.delete().where(segments.c.transcription_id == transcription_id))
     tx.execute(transcripts.delete().where(transcripts.c.transcription_id == transcription_id))
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one shorter."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _row(transcription_id: UUID, number: int, segment: Segment) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from polyscribe.apis.twilio_voice_v3 import translate
-from polyscribe.apis.twilio_voice_v3.wire import API_NAME, LIMITS, MAX_CALLBACK_BYTES
+from polyscribe.apis.twilio_voice_v3.wire import API_NAME, LEAST_WORD_BYTES, LIMITS, MAX_CALLBACK_BYTES
 from polyscribe.domain.delivery import Delivery, Notice
 from polyscribe.domain.transcript import Transcript
 from polyscribe.domain.transcription import Status, Transcription
@@ -20,12 +20,24 @@ def notices(transcription: Transcription, transcript: Transcript | None) -> list
     callback = transcription.wire["resolvedConfiguration"]["transcriptionStatusCallback"]
     if callback is None or (callback["events"] is not None and transcription.status is not Status.DONE):
         return []
+    if _is_far_too_large(transcript):
+        return _skipped(transcription)
     text = json.dumps(translate.callback(transcription, transcript), ensure_ascii=False, separators=(",", ":"))
     body = text.encode()
     if len(body) > MAX_CALLBACK_BYTES:
-        emit("callback_skipped", transcription=str(transcription.id), code=17564, size_bytes=len(body))
-        return []
+        return _skipped(transcription)
     return [Notice("ended", "POST", callback["url"], "application/json", body)]
+
+
+def _is_far_too_large(transcript: Transcript | None) -> bool:
+    """Whether the body would be too large for its words alone; that of an eight-hour call is not even built."""
+    words = sum(len(segment.words) for segment in transcript.segments) if transcript else 0
+    return words * LEAST_WORD_BYTES > MAX_CALLBACK_BYTES
+
+
+def _skipped(transcription: Transcription) -> list[Notice]:
+    emit("callback_skipped", transcription=str(transcription.id), code=17564)
+    return []
 
 
 def sign(delivery: Delivery, secret: str | None) -> tuple[str, dict[str, str]]:

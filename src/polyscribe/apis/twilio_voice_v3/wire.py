@@ -44,6 +44,7 @@ PARTICIPANT_FIELDS = frozenset({"audioChannelIndex", "type", "address", "name"})
 MAX_BYTES = 3_221_225_472
 MAX_MS = 28_800_000
 MAX_CALLBACK_BYTES = 1_000_000
+LEAST_WORD_BYTES = len('{"word":"","startTimeSeconds":0,"endTimeSeconds":0,"confidence":0},')
 MAX_KEY_CHARS = 128
 MAX_NAME_CHARS = 255
 RETRY_AFTER_S = 5
