@@ -7,9 +7,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from polyscribe.domain.transcription import FINAL
+from polyscribe.services import recordings as recording_verbs
 from polyscribe.services import transcriptions as verbs
 from polyscribe.services.app import App
-from polyscribe.storage import transcriptions
+from polyscribe.storage import recordings, transcriptions
 from polyscribe.telemetry import emit
 
 BATCH = 200
@@ -21,6 +22,7 @@ def tidy(app: App) -> None:
     """One round; safe to run on several machines at once."""
     _forget_transcripts(app)
     _forget_audio(app)
+    _forget_recordings(app)
     _sweep_spool(app)
 
 
@@ -47,6 +49,17 @@ def _forget_audio(app: App) -> None:
         with app.database.transaction() as tx:
             transcriptions.note(tx, each.id, blob_key=None)
         emit("audio_expired", transcription=str(each.id))
+
+
+def _forget_recordings(app: App) -> None:
+    if app.retention_audio_h <= 0:
+        return
+    until = app.now() - timedelta(hours=app.retention_audio_h)
+    with app.database.reading() as tx:
+        old = recordings.stored_before(tx, until, BATCH)
+    for each in old:
+        recording_verbs.delete(app, each.account_id, each.id)
+        emit("recording_expired", recording=str(each.id))
 
 
 def _sweep_spool(app: App) -> None:

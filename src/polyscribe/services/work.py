@@ -39,6 +39,9 @@ IN_FLIGHT = 2
 PIECES_PER_STEP = 40
 """After so many the job engine is told how far we are; between two steps a process that is to end lets the job go."""
 
+TENTHS = 10
+"""How often progress is told of."""
+
 
 class Stopped(Exception):
     """The transcription was called off or deleted, or ended elsewhere: nothing more is to be done."""
@@ -132,11 +135,13 @@ def _recognise(app: App, room: Room, key: str) -> bool:
         now = in_order(room.slots, left[:PIECES_PER_STEP], heard, IN_FLIGHT, room.ending.is_set)
         with closing(now) as results:
             for piece, result in results:
-                finished += 1
+                before, finished = finished, finished + 1
                 done_ms = plan.duration_ms * finished // len(plan.pieces)
                 with app.database.transaction() as tx:
                     if not transcriptions.put_piece(tx, transcription.id, piece.number, result.to_json(), done_ms):
                         raise Stopped
+                if before * TENTHS // len(plan.pieces) != finished * TENTHS // len(plan.pieces):
+                    emit("transcription_progress", transcription=key, done_ms=done_ms, audio_ms=plan.duration_ms)
     return finished == len(plan.pieces)
 
 

@@ -65,6 +65,12 @@ def page(
     return found[::-1] if backwards else found
 
 
+def stored_before(tx: sa.Connection, at: datetime, limit: int) -> list[Recording]:
+    """Those of all accounts that came before `at` and are still there, oldest first."""
+    query = sa.select(TABLE).where(TABLE.c.created_at < at, TABLE.c.deleted_at.is_(None), TABLE.c.blob_key.is_not(None))
+    return [_recording(row) for row in tx.execute(query.order_by(TABLE.c.created_at).limit(limit))]
+
+
 def arrived(tx: sa.Connection, recording: Recording) -> None:
     """Its bytes are in the blob store now: write down what they turned out to be."""
     tx.execute(
