@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from polyscribe import models
+from polyscribe.domain.errors import EngineFailed, EngineFault
 from polyscribe.engines.moonshine.runners import DECODER, ENCODER
 
 VERSION = 2
@@ -22,14 +25,24 @@ def graph_file(models_dir: Path) -> Path:
     once: each writes its own file, the last one to finish stays, and both are the same.
 
     Raises:
-        EngineFailed: NOT_INSTALLED, the weights are not there.
+        EngineFailed: NOT_INSTALLED, the weights are not there; INTERNAL, the graph could not be built.
     """
     signed = has_vnni()
     sources = hashlib.sha256("".join((models.ASSETS[ENCODER], models.ASSETS[DECODER])).encode()).hexdigest()
     path = models_dir / f"tiny-en-{sources[:16]}-{VERSION}-{'int8' if signed else 'uint8'}.onnx"
     if not path.is_file():
-        _write(path, graph(signed))
+        _build_apart(path, signed)
     return path
+
+
+def _build_apart(path: Path, signed: bool) -> None:
+    """In a process of its own, because building takes 150 MB that this one would never give back."""
+    for source in (ENCODER, DECODER):
+        models.asset(source)
+    word = "int8" if signed else "uint8"
+    done = subprocess.run([sys.executable, "-m", __name__, str(path), word], check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise EngineFailed(EngineFault.INTERNAL, "The graph of the bundled recogniser could not be built.")
 
 
 def has_vnni() -> bool:
@@ -61,3 +74,7 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(path)
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]), graph(sys.argv[2] == "int8"))
