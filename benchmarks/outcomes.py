@@ -32,6 +32,8 @@ MUST_FAIL = {
     "voicemail_8k.ulaw",
     "short_under_2s_16k.wav",
     "fm-truncated-40pc.wav",
+    "fm-mp3-truncated.mp3",
+    "brooklyn-identical-channels.wav",
     "fm-very-short-60ms.wav",
     "fm-six-channel-centre.wav",
 }
