@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -202,6 +201,3 @@ class Queue(Protocol):
     def cancel(self, flow: str, key: str) -> None:
         """Stop the job at its next checkpoint. Idempotent; unknown and finished jobs are left alone."""
         ...
-
-
-Transaction = AbstractContextManager[Any]

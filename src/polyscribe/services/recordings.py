@@ -92,13 +92,6 @@ def media(app: App, recording: Recording, start: int, stop: int) -> AsyncIterato
     return app.blobs.read(recording.blob_key, start, stop)
 
 
-def media_file(app: App, recording: Recording, into: Path) -> None:
-    """Copy the stored file. Raises NotFound when it is not in the own store."""
-    if recording.blob_key is None:
-        raise NotFound("The media of this recording is not stored here.")
-    app.blobs.get_file(recording.blob_key, into)
-
-
 def sha256_of(path: Path) -> str:
     """Hexadecimal, read in pieces."""
     with path.open("rb") as file:

@@ -139,12 +139,6 @@ def conversation(app: App, account_id: UUID, conversation_id: UUID) -> Conversat
     return found
 
 
-def conversation_of(app: App, transcription_id: UUID) -> Conversation | None:
-    """The conversation that a transcription was kept as, if it was."""
-    with app.database.reading() as tx:
-        return conversations.of_transcription(tx, transcription_id)
-
-
 def conversation_ids(app: App, transcription_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """The conversations that transcriptions were kept as, by transcription."""
     with app.database.reading() as tx:

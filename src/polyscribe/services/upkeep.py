@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from polyscribe.domain.transcription import FINAL
@@ -20,16 +20,16 @@ STRAY_AFTER_S = 3600.0
 
 def tidy(app: App) -> None:
     """One round; safe to run on several machines at once."""
-    _forget_transcripts(app)
-    _forget_audio(app)
-    _forget_recordings(app)
+    if app.retention_transcript_h > 0:
+        _forget_transcripts(app, app.now() - timedelta(hours=app.retention_transcript_h))
+    if app.retention_audio_h > 0:
+        until = app.now() - timedelta(hours=app.retention_audio_h)
+        _forget_audio(app, until)
+        _forget_recordings(app, until)
     _sweep_spool(app)
 
 
-def _forget_transcripts(app: App) -> None:
-    if app.retention_transcript_h <= 0:
-        return
-    until = app.now() - timedelta(hours=app.retention_transcript_h)
+def _forget_transcripts(app: App, until: datetime) -> None:
     with app.database.reading() as tx:
         old = transcriptions.finished_before(tx, until, BATCH)
     for each in old:
@@ -37,10 +37,7 @@ def _forget_transcripts(app: App) -> None:
         emit("transcription_expired", transcription=str(each.id))
 
 
-def _forget_audio(app: App) -> None:
-    if app.retention_audio_h <= 0:
-        return
-    until = app.now() - timedelta(hours=app.retention_audio_h)
+def _forget_audio(app: App, until: datetime) -> None:
     with app.database.reading() as tx:
         old = transcriptions.with_media_before(tx, until, BATCH)
     for each, blob_key in old:
@@ -51,10 +48,7 @@ def _forget_audio(app: App) -> None:
         emit("audio_expired", transcription=str(each.id))
 
 
-def _forget_recordings(app: App) -> None:
-    if app.retention_audio_h <= 0:
-        return
-    until = app.now() - timedelta(hours=app.retention_audio_h)
+def _forget_recordings(app: App, until: datetime) -> None:
     with app.database.reading() as tx:
         old = recordings.stored_before(tx, until, BATCH)
     for each in old:

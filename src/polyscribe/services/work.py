@@ -154,8 +154,10 @@ def _heard(sound: SpoolReader, plan: Plan, engine: Engine, transcription: Transc
 
 def _diarize(app: App, room: Room, key: str) -> None:
     transcription = _working(app, key)
+    if not transcription.wanted.diarize:
+        return
     plan = _plan(app, transcription)
-    if not transcription.wanted.diarize or len(plan.channels) != 1:
+    if len(plan.channels) != 1:
         return
     diarizer = room.diarizer()
     with media.sound(app, transcription) as sound:

@@ -35,11 +35,6 @@ def by_id(tx: sa.Connection, account_id: UUID, conversation_id: UUID) -> Convers
     return None if row is None else Conversation(*row)
 
 
-def of_transcription(tx: sa.Connection, transcription_id: UUID) -> Conversation | None:
-    row = tx.execute(sa.select(TABLE).where(TABLE.c.transcription_id == transcription_id)).one_or_none()
-    return None if row is None else Conversation(*row)
-
-
 def ids_of_transcriptions(tx: sa.Connection, transcription_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Ids of conversations by transcription; those that were not kept are absent."""
     query = sa.select(TABLE.c.transcription_id, TABLE.c.id).where(TABLE.c.transcription_id.in_(transcription_ids))
