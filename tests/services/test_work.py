@@ -312,6 +312,24 @@ def test_deleting_takes_everything_along(app: App, room: work.Room, owner: UUID,
     assert transcriptions.page(app, owner, "plain", transcriptions.Filter(), None, 10) == []
 
 
+def test_one_that_is_deleted_while_its_audio_arrives_leaves_none_behind(
+    app: App, room: work.Room, owner: UUID, outbound: FakeOutbound
+) -> None:
+    class Overtaken(FakeOutbound):
+        def fetch(self, url: str, into: Path, **options: object) -> object:  # type: ignore[override]
+            fetched = super().fetch(url, into, **options)  # type: ignore[arg-type]
+            transcriptions.delete(app, now(app, asked))
+            return fetched
+
+    overtaken = replace(app, outbound=Overtaken(files=outbound.files))
+    asked = waiting(overtaken, owner)
+
+    run(overtaken, room)
+
+    assert [path for path in (app.spool.parent / "blobs").rglob("*") if path.is_file()] == []
+    assert list(app.spool.iterdir()) == []
+
+
 def test_a_progress_that_grows_is_seen_while_it_works(
     app: App, owner: UUID, outbound: FakeOutbound, tmp_path: Path
 ) -> None:

@@ -47,7 +47,9 @@ def fetch(app: App, transcription: Transcription) -> None:
     app.blobs.put_file(key, path)
     with app.database.transaction() as tx:
         notes = {"blob_key": key, "media_type": fetched.media_type, "size_bytes": fetched.size_bytes}
-        transcriptions.note(tx, transcription.id, **notes)
+        is_wanted = transcriptions.note(tx, transcription.id, **notes)
+    if not is_wanted:
+        app.blobs.delete(key)
 
 
 def prepare(app: App, transcription: Transcription) -> Plan:

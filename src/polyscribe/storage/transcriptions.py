@@ -130,9 +130,10 @@ def work_of(tx: sa.Connection, transcription_id: UUID) -> Work:
     return Work(row.blob_key, row.media_type, row.size_bytes, row.plan, row.turns)
 
 
-def note(tx: sa.Connection, transcription_id: UUID, **notes: Any) -> None:
-    """Write down some of the notes of its work (the fields of `Work`)."""
-    tx.execute(work.update().where(work.c.transcription_id == transcription_id).values(**notes))
+def note(tx: sa.Connection, transcription_id: UUID, **notes: Any) -> bool:
+    """Write down some of the notes of its work (the fields of `Work`); False: the transcription was deleted."""
+    done = tx.execute(work.update().where(work.c.transcription_id == transcription_id).values(**notes))
+    return done.rowcount == 1
 
 
 def put_piece(tx: sa.Connection, transcription_id: UUID, number: int, result: Mapping[str, Any], done_ms: int) -> bool:
